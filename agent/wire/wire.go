@@ -1,0 +1,116 @@
+// Package wire is what agent and server say to each other: JSON lines on the
+// "agent" subsystem's channel, the manifest in the tar of the "terraform"
+// subsystem, and the token of an invite.
+//
+// The first frame each way carries the protocol version. Unknown fields are
+// ignored; an unknown kind is answered with an error frame. A line is at most
+// [MaxLine] bytes; a longer one ends the connection with a reason.
+package wire
+
+import (
+	"time"
+
+	"homelab/model"
+)
+
+// Version is that of the protocol. Peers whose versions differ by more than
+// one refuse each other.
+const Version = 1
+
+// MaxLine is the longest line, in bytes, newline included.
+const MaxLine = 1 << 20
+
+// The subsystems of the SSH endpoint.
+const (
+	SubsystemAgent     = "agent"
+	SubsystemTerraform = "terraform"
+	SubsystemJoin      = "join"
+)
+
+// Silence is how long a peer may say nothing (keepalives included) before it
+// counts as gone; Keepalive is how often each side speaks.
+const (
+	Silence   = 15 * time.Second
+	Keepalive = 5 * time.Second
+)
+
+// Frame is one line. Kind says which of the pointers is set.
+type Frame struct {
+	Kind string `json:"kind"`
+
+	// From the agent.
+	Hello     *Hello         `json:"hello,omitempty"`     // first
+	Records   []model.Record `json:"records,omitempty"`   // contiguous, ascending
+	Inventory *Inventory     `json:"inventory,omitempty"` // the latest counts
+
+	// From the server.
+	Welcome *Welcome `json:"welcome,omitempty"` // first
+	Desired *Desired `json:"desired,omitempty"`
+	Run     *Run     `json:"run,omitempty"`
+	Ack     uint64   `json:"ack,omitempty"` // every record up to it is committed
+
+	// Either way: approve, cancel (RunID), shutdown, error.
+	RunID uint64 `json:"run_id,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// Kinds of frames.
+const (
+	KindHello     = "hello"     // agent → server
+	KindRecords   = "records"   // agent → server
+	KindInventory = "inventory" // agent → server
+	KindWelcome   = "welcome"   // server → agent
+	KindDesired   = "desired"   // server → agent
+	KindRun       = "run"       // server → agent: start this run
+	KindApprove   = "approve"   // server → agent: apply the plan of RunID
+	KindCancel    = "cancel"    // server → agent: interrupt RunID; a second one kills
+	KindShutdown  = "shutdown"  // server → agent: shut down guests, then the machine
+	KindRestart   = "restart"   // server → agent: restart the guest of Desired.VM
+	KindAck       = "ack"       // server → agent
+	KindPing      = "ping"      // both ways
+	KindError     = "error"     // both ways: what could not be done, for the log
+)
+
+// Hello is the agent's first frame.
+type Hello struct {
+	Version      int         `json:"version"`
+	AgentVersion string      `json:"agent_version"`
+	Facts        model.Facts `json:"facts"`
+	// Spool identifies the spool; a new one starts again at record 1.
+	Spool         string   `json:"spool"`
+	AppliedDigest string   `json:"applied_digest"`
+	Unfinished    []uint64 `json:"unfinished"` // runs that are under way in the agent
+}
+
+// Welcome is the server's first frame.
+type Welcome struct {
+	Version       int    `json:"version"`
+	ServerVersion string `json:"server_version"`
+	Hypervisor    string `json:"hypervisor"` // that the agent's key is bound to
+	// Ack is the last record of Hello.Spool that is committed.
+	Ack uint64 `json:"ack"`
+}
+
+// Desired says which config is wanted now. A run of another digest that does
+// not apply yet is superseded by it.
+type Desired struct {
+	Digest string `json:"digest"` // empty: nothing is to be done
+}
+
+// Run orders a run. The agent answers with records about it.
+type Run struct {
+	ID     uint64        `json:"id"`
+	Kind   model.RunKind `json:"kind"`
+	Digest string        `json:"digest"` // of the config to fetch
+	// Review says that every plan with changes waits for approval.
+	Review    bool            `json:"review"`
+	Announced model.Announced `json:"announced"`
+}
+
+// Inventory is what the agent sees on its machine.
+type Inventory struct {
+	Guests []model.Guest `json:"guests"`
+	// Disks are those of ours that exist, by terraform's state: the server
+	// keeps them in the config as long as they are reported.
+	Disks []model.Disk `json:"disks"`
+}

@@ -1,0 +1,224 @@
+package model
+
+import "time"
+
+// Kind is a kind of thing that the desired state consists of, or that a
+// [Ref] can point at.
+type Kind string
+
+// The kinds of the desired state, by the words of the command line.
+const (
+	KindSettings   Kind = "settings"
+	KindProfile    Kind = "profile"
+	KindImage      Kind = "image"
+	KindOutlet     Kind = "outlet"
+	KindSaltMaster Kind = "salt_master"
+	KindHypervisor Kind = "hypervisor"
+	KindVM         Kind = "vm"
+	KindUser       Kind = "user"
+	KindAgent      Kind = "agent"
+	KindInvite     Kind = "invite"
+)
+
+// Kinds of observed things; they appear in refs of the [Hub] only.
+const (
+	KindStatus       Kind = "status"        // a hypervisor's HypervisorStatus, by hypervisor name
+	KindOutletStatus Kind = "outlet_status" // by outlet name
+	KindRun          Kind = "run"           // a run's state or progress, by decimal run ID
+	KindLog          Kind = "log"           // a run's log grew, by decimal run ID
+)
+
+// Ref names one thing of the lab.
+type Ref struct {
+	Kind Kind   `json:"kind"`
+	Name string `json:"name"`
+}
+
+func (r Ref) String() string { return string(r.Kind) + " " + r.Name }
+
+// Meta is what the store keeps beside each object. Editors leave it alone.
+type Meta struct {
+	Version uint64    `json:"version"` // the revision that last changed the object
+	Created time.Time `json:"created"` // UTC
+	Changed time.Time `json:"changed"` // UTC
+}
+
+// VM is a virtual machine: defined once under a name unique in the lab,
+// placed on one hypervisor, member of one or more profiles.
+type VM struct {
+	ID           string   `json:"id"` // permanent: 12 lower-case hex digits, see NewID
+	Name         string   `json:"name"`
+	Profiles     []string `json:"profiles"`
+	Hypervisor   string   `json:"hypervisor"`
+	Role         string   `json:"role"` // a Salt grain; may be empty
+	Image        string   `json:"image"`
+	MemoryMiB    int      `json:"memory_mib"`
+	CPUs         int      `json:"cpus"`
+	DiskGiB      int      `json:"disk_gib"`       // root disk; 0 is the image's own size
+	ExtraDiskGiB int      `json:"extra_disk_gib"` // 0 is no extra disk
+	ExtraPool    string   `json:"extra_pool"`     // pool of the extra disk; empty is "default"
+	NICs         int      `json:"nics"`
+	IP           string   `json:"ip"`          // address with prefix of the first NIC; empty is DHCP
+	SaltMaster   string   `json:"salt_master"` // empty is the settings' default
+	Enabled      bool     `json:"enabled"`     // has a domain while its profile is active
+	Running      bool     `json:"running"`     // whether that domain is on
+	Protected    bool     `json:"protected"`   // nothing may remove its disks
+	Rebuild      int      `json:"rebuild"`     // counts rebuilds; a new number means a new root disk
+	Meta
+}
+
+// Platforms that a hypervisor's config can be rendered for.
+const (
+	PlatformLibvirt = "libvirt"
+	PlatformSandbox = "sandbox" // terraform_data resources: needs terraform only
+)
+
+// Accelerations of a libvirt hypervisor.
+const (
+	AccelAuto = "auto" // the agent finds out whether KVM boots a guest
+	AccelKVM  = "kvm"
+	AccelTCG  = "tcg"
+)
+
+// Policies of a hypervisor.
+const (
+	PolicyAuto   = "auto"   // a plan that destroys only what was announced is applied at once
+	PolicyReview = "review" // every plan with changes waits for approval
+)
+
+// What is wanted of a hypervisor's physical power.
+const (
+	PowerWantedOn   = "on"
+	PowerWantedOff  = "off"
+	PowerWantedNone = "none" // left to people
+)
+
+// Hypervisor is a physical machine that runs libvirt/KVM and one agent.
+type Hypervisor struct {
+	Name        string   `json:"name"`
+	Platform    string   `json:"platform"`
+	Accel       string   `json:"accel"`
+	Network     string   `json:"network"` // macvtap:IFACE, bridge:NAME or nat:NETWORK
+	Pools       []Pool   `json:"pools"`   // "default" is always there
+	Policy      string   `json:"policy"`
+	Outlets     []string `json:"outlets"` // that feed it
+	Address     string   `json:"address"` // host name or IP address; may be empty
+	Hold        bool     `json:"hold"`    // no reconciling until released
+	PowerWanted string   `json:"power_wanted"`
+	Meta
+}
+
+// Pool is a directory pool of libvirt on one hypervisor, made by its agent.
+type Pool struct {
+	Name string `json:"name"`
+	Path string `json:"path"` // absolute, on the hypervisor
+}
+
+// Profile is a named set of VMs. Exactly one profile is active.
+type Profile struct {
+	Name   string `json:"name"`
+	Active bool   `json:"active"`
+	Meta
+}
+
+// Image is a base disk image that root disks are copy-on-write overlays of.
+type Image struct {
+	Name     string `json:"name"`
+	Path     string `json:"path"`     // absolute, on the hypervisor
+	Checksum string `json:"checksum"` // sha256:HEX or sha512:HEX of the file; may be empty
+	Meta
+}
+
+// Drivers of outlets.
+const (
+	DriverHTTP      = "http"
+	DriverSimulated = "simulated"
+)
+
+// Outlet is anything that switches power. It feeds the hypervisors that name
+// it, which may be several or none.
+type Outlet struct {
+	Name      string     `json:"name"`
+	Driver    string     `json:"driver"`
+	Groups    []string   `json:"groups"`
+	Requires  []string   `json:"requires"`  // outlets that must be on before this one
+	Essential bool       `json:"essential"` // left out of --all; carries the server or the way to it
+	HTTP      HTTPOutlet `json:"http,omitzero"`
+	Meta
+}
+
+// HTTPOutlet tells the generic HTTP driver what to ask of a device. StatusURL
+// may be empty: the device cannot be asked, its state is what was last ordered.
+type HTTPOutlet struct {
+	Method    string `json:"method"` // of on and off; empty is GET
+	OnURL     string `json:"on_url"`
+	OffURL    string `json:"off_url"`
+	OnBody    string `json:"on_body,omitempty"`
+	OffBody   string `json:"off_body,omitempty"`
+	StatusURL string `json:"status_url"` // asked with GET
+	OnMatch   string `json:"on_match"`   // regular expression that the status of an outlet that is on matches
+	OffMatch  string `json:"off_match"`  // and of one that is off; neither is unknown
+}
+
+// SaltMaster is a Salt master that configures VMs or hypervisors.
+type SaltMaster struct {
+	Name    string `json:"name"`
+	Address string `json:"address"` // that minions use
+	Meta
+}
+
+// Settings are the lab's.
+type Settings struct {
+	GuestUser  string   `json:"guest_user"`  // made in each guest, with SSHKeys
+	SSHKeys    []string `json:"ssh_keys"`    // authorized_keys lines for GuestUser
+	Gateway    string   `json:"gateway"`     // empty is the first address of a VM's network
+	DNS        []string `json:"dns"`         // name servers of guests with a static address
+	Search     []string `json:"search"`      // DNS search domains of the same
+	SaltMaster string   `json:"salt_master"` // the default; empty is none
+	Timezone   string   `json:"timezone"`    // of guests; empty is the image's
+	Meta
+}
+
+// Role is what a user may do.
+type Role string
+
+// Roles, each including those before it.
+const (
+	RoleViewer   Role = "viewer"
+	RoleOperator Role = "operator"
+	RoleAdmin    Role = "admin"
+)
+
+// User is a person. The key with which somebody connects decides who it is.
+type User struct {
+	Name string `json:"name"`
+	Role Role   `json:"role"`
+	Keys []Key  `json:"keys"`
+	Meta
+}
+
+// Key is a public key of a user.
+type Key struct {
+	Name        string    `json:"name"`        // the comment, or the fingerprint's beginning
+	PublicKey   string    `json:"public_key"`  // "ssh-ed25519 AAAA…", without comment
+	Fingerprint string    `json:"fingerprint"` // "SHA256:…", as ssh-keygen -l prints it
+	Added       time.Time `json:"added"`
+}
+
+// Agent is the key that speaks for one hypervisor; it is named as that.
+type Agent struct {
+	Hypervisor  string    `json:"hypervisor"`
+	PublicKey   string    `json:"public_key"`
+	Fingerprint string    `json:"fingerprint"`
+	Joined      time.Time `json:"joined"`
+	Meta
+}
+
+// Invite lets one agent join as one hypervisor, once, until it expires. Only
+// the public half of the one-time key is kept.
+type Invite struct {
+	Hypervisor  string    `json:"hypervisor"`
+	Fingerprint string    `json:"fingerprint"` // of the one-time login key
+	Expires     time.Time `json:"expires"`
+	Meta
+}

@@ -1,0 +1,152 @@
+package model
+
+import "time"
+
+// RunKind is what a run is for.
+type RunKind string
+
+// Kinds of runs.
+const (
+	RunPlan  RunKind = "plan"
+	RunApply RunKind = "apply"
+)
+
+// RunState is where a run is.
+type RunState string
+
+// States of a run. A run is superseded only before it applies.
+const (
+	RunQueued     RunState = "queued"
+	RunPlanning   RunState = "planning"
+	RunWaiting    RunState = "waiting" // for approval
+	RunApplying   RunState = "applying"
+	RunSucceeded  RunState = "succeeded"
+	RunFailed     RunState = "failed"
+	RunCancelled  RunState = "cancelled"
+	RunSuperseded RunState = "superseded"
+	// RunNoop ends a run whose plan has no changes; such a run is not kept.
+	RunNoop RunState = "noop"
+)
+
+// Ended tells whether a run in this state is over.
+func (s RunState) Ended() bool {
+	switch s {
+	case RunSucceeded, RunFailed, RunCancelled, RunSuperseded, RunNoop:
+		return true
+	}
+	return false
+}
+
+// Run is one attempt to plan or apply one config by one agent.
+type Run struct {
+	ID         uint64      `json:"id"` // unique in the lab, growing
+	Hypervisor string      `json:"hypervisor"`
+	Kind       RunKind     `json:"kind"`
+	Digest     string      `json:"digest"`   // of the config, SHA-256 in hex
+	Revision   uint64      `json:"revision"` // that the config was rendered from
+	State      RunState    `json:"state"`
+	Summary    Summary     `json:"summary"`
+	Resources  []Resource  `json:"resources,omitempty"`  // in the order of the plan
+	Violations []Violation `json:"violations,omitempty"` // why it waits: what nobody announced
+	Started    time.Time   `json:"started"`
+	Finished   time.Time   `json:"finished,omitzero"`
+	Error      string      `json:"error,omitempty"` // what failed and what to do
+}
+
+// Summary counts resources: Add, Change and Destroy as the plan has them (a
+// replaced one counts in Add and Destroy), Done of Total steps carried out.
+type Summary struct {
+	Add     int `json:"add"`
+	Change  int `json:"change"`
+	Destroy int `json:"destroy"`
+	Done    int `json:"done"`
+	Total   int `json:"total"`
+}
+
+// Resource is one step of a run: an action on one terraform resource.
+type Resource struct {
+	Address string         `json:"address"` // terraform's, such as libvirt_domain.vm_0123456789ab
+	Label   string         `json:"label"`   // for people, such as "web domain"
+	Action  string         `json:"action"`  // create, update, delete or replace, as terraform calls them
+	Status  ResourceStatus `json:"status"`
+	Seconds float64        `json:"seconds,omitzero"` // so far, or that it took
+}
+
+// ResourceStatus is how far one step is.
+type ResourceStatus string
+
+// States of a step.
+const (
+	ResourcePending ResourceStatus = "pending"
+	ResourceRunning ResourceStatus = "running"
+	ResourceDone    ResourceStatus = "done"
+	ResourceFailed  ResourceStatus = "failed"
+)
+
+// Levels of log records.
+const (
+	LevelInfo  = "info"
+	LevelWarn  = "warn"
+	LevelError = "error"
+)
+
+// Record is one numbered entry of an agent's spool: a log line of a run, a
+// change of its state, or both. What an agent says of runs, it says in records
+// only, so that their order is one and none is lost or comes twice.
+type Record struct {
+	Seq      uint64    `json:"seq"` // 1, 2, 3 … within one spool
+	Run      uint64    `json:"run"`
+	Time     time.Time `json:"time"` // UTC, by the agent's clock
+	Level    string    `json:"level,omitempty"`
+	Message  string    `json:"message,omitempty"` // a log line; empty is none
+	Resource *Resource `json:"resource,omitempty"`
+	// Set when the run changes:
+	State      RunState    `json:"state,omitempty"`
+	Summary    *Summary    `json:"summary,omitempty"`
+	Violations []Violation `json:"violations,omitempty"`
+	Error      string      `json:"error,omitempty"`
+}
+
+// Fold applies a record to the run that it is about. Records of an ended run
+// do not change its state.
+func (r *Run) Fold(rec Record) {
+	if rec.Resource != nil {
+		r.foldResource(*rec.Resource)
+	}
+	if rec.Summary != nil {
+		done := r.Summary.Done
+		r.Summary = *rec.Summary
+		r.Summary.Done = max(r.Summary.Done, done)
+	}
+	if rec.Violations != nil {
+		r.Violations = rec.Violations
+	}
+	if rec.State == "" || r.State.Ended() {
+		return
+	}
+	r.State = rec.State
+	if rec.Error != "" {
+		r.Error = rec.Error
+	}
+	if r.State.Ended() {
+		r.Finished = rec.Time
+	}
+}
+
+func (r *Run) foldResource(res Resource) {
+	finished := func(s ResourceStatus) bool { return s == ResourceDone || s == ResourceFailed }
+	for i := range r.Resources {
+		if old := &r.Resources[i]; old.Address == res.Address {
+			if !finished(old.Status) && finished(res.Status) {
+				r.Summary.Done++
+			}
+			*old = res
+			return
+		}
+	}
+	// The slice may be shared with a snapshot that somebody reads.
+	r.Resources = append(r.Resources[:len(r.Resources):len(r.Resources)], res)
+	if finished(res.Status) {
+		r.Summary.Done++
+	}
+}

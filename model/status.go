@@ -1,0 +1,156 @@
+package model
+
+import "time"
+
+// Power is the observed state of an outlet or a machine. Unknown is a state
+// of its own and never shown as off.
+type Power string
+
+// States of power.
+const (
+	PowerUnknown Power = "unknown"
+	PowerOn      Power = "on"
+	PowerOff     Power = "off"
+)
+
+// AgentState is what is known of a hypervisor's agent.
+type AgentState string
+
+// States of an agent.
+const (
+	AgentNever   AgentState = "never"   // nobody joined as this hypervisor yet
+	AgentOffline AgentState = "offline" // joined, not connected
+	AgentOnline  AgentState = "online"
+)
+
+// Phase is what a hypervisor is doing, in one word; see NextAction for how it
+// is found.
+type Phase string
+
+// Phases of a hypervisor.
+const (
+	PhaseNew        Phase = "new"      // no agent has joined yet
+	PhaseOff        Phase = "off"      // its power is off
+	PhaseOffline    Phase = "offline"  // its agent is not connected
+	PhaseStarting   Phase = "starting" // power was switched on, the agent is awaited
+	PhaseStopping   Phase = "stopping" // guests and machine are shutting down
+	PhaseInSync     Phase = "in sync"  // what is desired is applied
+	PhasePending    Phase = "pending"  // a run is about to start
+	PhasePlanning   Phase = "planning"
+	PhaseWaiting    Phase = "waiting" // for approval
+	PhaseApplying   Phase = "applying"
+	PhaseRetrying   Phase = "retrying" // the last run failed; RetryAt says when the next starts
+	PhaseHeld       Phase = "held"
+	PhaseIncomplete Phase = "incomplete" // the config cannot be rendered; Error says why
+)
+
+// HypervisorStatus is what is observed of one hypervisor.
+type HypervisorStatus struct {
+	Power         Power      `json:"power"`
+	Agent         AgentState `json:"agent"`
+	AgentVersion  string     `json:"agent_version,omitempty"`
+	AgentSince    time.Time  `json:"agent_since,omitzero"` // since when Agent is what it is
+	Phase         Phase      `json:"phase"`
+	DesiredDigest string     `json:"desired_digest,omitempty"`
+	AppliedDigest string     `json:"applied_digest,omitempty"`
+	AppliedAt     time.Time  `json:"applied_at,omitzero"` // when that was last found to hold
+	Run           uint64     `json:"run,omitzero"`        // the run under way
+	LastRun       uint64     `json:"last_run,omitzero"`   // the newest run that was kept
+	RetryAt       time.Time  `json:"retry_at,omitzero"`
+	Failures      int        `json:"failures,omitzero"` // runs failed in a row
+	Since         time.Time  `json:"since,omitzero"`    // since when Phase is what it is
+	Error         string     `json:"error,omitempty"`   // of the last run or rendering
+	Facts         Facts      `json:"facts,omitzero"`
+	Guests        []Guest    `json:"guests"`
+}
+
+// RunningGuests counts the guests of ours that are running.
+func (s HypervisorStatus) RunningGuests() int {
+	n := 0
+	for _, g := range s.Guests {
+		if g.ID != "" && g.State == GuestRunning {
+			n++
+		}
+	}
+	return n
+}
+
+// Guest finds the guest of the VM with that ID.
+func (s HypervisorStatus) Guest(id string) (Guest, bool) {
+	for _, g := range s.Guests {
+		if g.ID == id && id != "" {
+			return g, true
+		}
+	}
+	return Guest{}, false
+}
+
+// Facts are what an agent found out about its machine.
+type Facts struct {
+	Hostname  string `json:"hostname"`
+	OS        string `json:"os"`
+	Arch      string `json:"arch"`
+	CPUs      int    `json:"cpus"`
+	MemoryMiB int    `json:"memory_mib"`
+	Accel     string `json:"accel,omitempty"`     // kvm or tcg, as found; empty on sandbox
+	Terraform string `json:"terraform,omitempty"` // such as "terraform 1.11.4"
+	Libvirt   string `json:"libvirt,omitempty"`   // version; empty where there is none
+}
+
+// GuestState is the state of a guest, in libvirt's words.
+type GuestState string
+
+// States of a guest.
+const (
+	GuestRunning  GuestState = "running"
+	GuestStopped  GuestState = "stopped"
+	GuestPaused   GuestState = "paused"
+	GuestStopping GuestState = "stopping"
+	GuestCrashed  GuestState = "crashed"
+	GuestUnknown  GuestState = "unknown"
+)
+
+// Guest is a domain as an agent reports it. ID is empty for one that is not
+// ours; Conflict is the ID of the VM whose name it bears all the same.
+type Guest struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"` // of the domain
+	State    GuestState `json:"state"`
+	Conflict string     `json:"conflict,omitempty"`
+}
+
+// Disk names one of a VM's disks.
+type Disk struct {
+	VM   string `json:"vm"`   // the VM's ID
+	Disk string `json:"disk"` // DiskRoot or DiskExtra
+}
+
+// The disks that a VM can have.
+const (
+	DiskRoot  = "root"
+	DiskExtra = "extra"
+)
+
+// Applied is what a hypervisor's agent last carried out in full.
+type Applied struct {
+	Digest     string      `json:"digest"`
+	At         time.Time   `json:"at"`
+	Placements []Placement `json:"placements"`
+}
+
+// OutletStatus is what is observed of one outlet.
+type OutletStatus struct {
+	State    Power     `json:"state"`
+	Assumed  bool      `json:"assumed,omitempty"` // what was last ordered; the device cannot be asked
+	Since    time.Time `json:"since,omitzero"`
+	Observed time.Time `json:"observed,omitzero"` // when the device was last asked or ordered
+	Error    string    `json:"error,omitempty"`   // of the last order or question
+}
+
+// Status is the observed state of the whole lab. What is handed out is
+// immutable.
+type Status struct {
+	Hypervisors map[string]HypervisorStatus
+	Outlets     map[string]OutletStatus
+	Runs        map[uint64]Run // those under way
+}

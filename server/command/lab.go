@@ -1,0 +1,56 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"homelab/model"
+)
+
+// Lab is what the commands need of the server, for one connected user:
+// permissions are checked behind it. Everything that it returns is immutable.
+type Lab interface {
+	User() model.User
+	State() *model.State
+	Status() model.Status
+	Watch() *model.Watcher
+
+	// Runs returns the kept runs of a hypervisor ("" is all), newest first.
+	Runs(hypervisor string) ([]model.Run, error)
+	Run(id uint64) (model.Run, error)
+	// Log returns up to limit committed records of a run that follow record
+	// after (0 is the beginning), in order.
+	Log(run, after uint64, limit int) ([]model.Record, error)
+	// History returns up to limit revisions, newest first, that are older
+	// than before (0 is the newest).
+	History(before uint64, limit int) ([]model.Revision, error)
+
+	// Preview tells what an edit would do, without doing it. Its error is
+	// what Commit's would be.
+	Preview(edit model.Edit) ([]model.Impact, error)
+	// Commit does an edit; via is the command as typed.
+	Commit(ctx context.Context, via string, edit model.Edit) (model.Revision, error)
+	Undo(ctx context.Context, via string, revision uint64) (model.Revision, error)
+
+	// SwitchOutlet switches an outlet and returns when the device has
+	// answered. Off is refused while a machine that it feeds is up, unless
+	// force is set.
+	SwitchOutlet(ctx context.Context, name string, on, force bool) error
+	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
+	Approve(ctx context.Context, run uint64) error
+	Cancel(ctx context.Context, run uint64) error
+	// RestartGuest restarts the guest of a VM: a single act, not a state.
+	RestartGuest(ctx context.Context, vm string) error
+
+	// Config renders the config of a hypervisor as the agent gets it, a tar.
+	Config(hypervisor string) ([]byte, error)
+	// Invite makes the token that lets an agent join as that hypervisor once,
+	// until expires. An empty address is the one that this user connected to.
+	Invite(ctx context.Context, via, hypervisor, address string) (token string, expires time.Time, err error)
+	// Revoke unbinds a hypervisor's agent and ends its connection.
+	Revoke(ctx context.Context, via, hypervisor string) error
+	// Backup writes a consistent copy of the store to w while it runs.
+	Backup(w interface{ Write([]byte) (int, error) }) error
+	// HostKey is the server's public host key in authorized_keys form.
+	HostKey() string
+}

@@ -1,0 +1,53 @@
+package tui
+
+import (
+	"context"
+
+	"homelab/model"
+)
+
+// Lab is what the dashboard needs of the server, for one connected user:
+// permissions are checked behind it. Everything that it returns is immutable
+// and cheap to ask for, except where a context is taken: those calls may do
+// I/O and belong in commands.
+type Lab interface {
+	// User is who is connected.
+	User() model.User
+	// State is the desired state now.
+	State() *model.State
+	// Status is the observed state now.
+	Status() model.Status
+	// Watch subscribes to changes; the caller closes the watcher.
+	Watch() *model.Watcher
+
+	// Runs returns the kept runs of a hypervisor ("" is all), newest first.
+	Runs(hypervisor string) ([]model.Run, error)
+	// Run returns one run.
+	Run(id uint64) (model.Run, error)
+	// Log returns up to limit committed records of a run that follow record
+	// after (0 is the beginning), in order.
+	Log(run, after uint64, limit int) ([]model.Record, error)
+	// History returns up to limit revisions, newest first, that are older
+	// than before (0 is the newest).
+	History(before uint64, limit int) ([]model.Revision, error)
+
+	// Preview tells what an edit would do, without doing it. Its error is
+	// what Commit's would be.
+	Preview(edit model.Edit) ([]model.Impact, error)
+	// Commit does an edit; via says where it was made, such as "dashboard:
+	// VM form".
+	Commit(ctx context.Context, via string, edit model.Edit) (model.Revision, error)
+	// Undo reverts one revision.
+	Undo(ctx context.Context, via string, revision uint64) (model.Revision, error)
+
+	// SwitchOutlet switches an outlet and returns when the device has
+	// answered. Off is refused while a machine that it feeds is up, unless
+	// force is set.
+	SwitchOutlet(ctx context.Context, name string, on, force bool) error
+	// StartRun starts a plan or an apply at once.
+	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
+	// Approve lets a waiting run apply its plan.
+	Approve(ctx context.Context, run uint64) error
+	// Cancel interrupts a run; a second time kills it.
+	Cancel(ctx context.Context, run uint64) error
+}
