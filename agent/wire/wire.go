@@ -49,8 +49,12 @@ type Frame struct {
 	Run     *Run     `json:"run,omitempty"`
 	Ack     uint64   `json:"ack,omitempty"` // every record up to it is committed
 
-	// Either way: approve, cancel (RunID), shutdown, error.
-	RunID uint64 `json:"run_id,omitempty"`
+	// Orders of the server (approve, cancel, restart, adopt, shutdown) carry a
+	// number; the agent answers each with a result of that number, whose Error
+	// is empty if the order was taken.
+	Order uint64 `json:"order,omitempty"`
+	RunID uint64 `json:"run_id,omitempty"` // of approve and cancel
+	VM    string `json:"vm,omitempty"`     // ID of a VM, of restart and adopt
 	Error string `json:"error,omitempty"`
 }
 
@@ -65,7 +69,9 @@ const (
 	KindApprove   = "approve"   // server → agent: apply the plan of RunID
 	KindCancel    = "cancel"    // server → agent: interrupt RunID; a second one kills
 	KindShutdown  = "shutdown"  // server → agent: shut down guests, then the machine
-	KindRestart   = "restart"   // server → agent: restart the guest of Desired.VM
+	KindRestart   = "restart"   // server → agent: restart the guest of VM
+	KindAdopt     = "adopt"     // server → agent: the domain that bears the name of VM becomes ours
+	KindResult    = "result"    // agent → server: what became of Order
 	KindAck       = "ack"       // server → agent
 	KindPing      = "ping"      // both ways
 	KindError     = "error"     // both ways: what could not be done, for the log

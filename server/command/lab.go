@@ -41,6 +41,8 @@ type Lab interface {
 	Cancel(ctx context.Context, run uint64) error
 	// RestartGuest restarts the guest of a VM: a single act, not a state.
 	RestartGuest(ctx context.Context, vm string) error
+	// Adopt makes a foreign domain that bears the name of a VM that VM's own.
+	Adopt(ctx context.Context, vm string) error
 
 	// Config renders the config of a hypervisor as the agent gets it, a tar.
 	Config(hypervisor string) ([]byte, error)
