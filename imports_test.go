@@ -21,7 +21,7 @@ var layers = map[string][]string{
 	"homelab/tui":              {"model"},
 	"homelab/server/terraform": {"agent/wire", "model"},
 	"homelab/server/command":   {"agent/wire", "model"},
-	"homelab/server/demo":      {"model"},
+	"homelab/server/demo":      {"model", "server"},
 	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "server/command", "server/terraform"},
 }
 

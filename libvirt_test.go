@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// bench is a lab whose one hypervisor is this machine's own libvirt. Its
+// guests come from the small image that .ci/libvirt makes.
+type bench struct {
+	*lab
+	uri  string
+	pool string // folder of pool "default"
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	uri, rc, guest := os.Getenv("HOMELAB_LIBVIRT_URI"), os.Getenv("HOMELAB_LIBVIRT_TERRAFORMRC"), os.Getenv("HOMELAB_LIBVIRT_GUEST")
+	if uri == "" || rc == "" || guest == "" {
+		t.Skip("needs libvirt: run .ci/libvirt FOLDER as root and set HOMELAB_LIBVIRT_URI, HOMELAB_LIBVIRT_TERRAFORMRC=FOLDER/terraformrc and HOMELAB_LIBVIRT_GUEST=FOLDER/guest.qcow2")
+	}
+	b := &bench{uri: uri}
+	b.lab = newLab(t, "TF_CLI_CONFIG_FILE="+rc, "LIBVIRT_DEFAULT_URI="+uri)
+	b.pool = filepath.Join(b.dir, "pool")
+	if out, err := exec.Command("virsh", "-c", uri, "pool-info", "default").CombinedOutput(); err == nil {
+		t.Fatalf("this machine has a pool \"default\" already; the test will not touch it:\n%s", out)
+	}
+	t.Cleanup(b.clean)
+	return b
+}
+
+// clean removes what the test left in libvirt.
+func (b *bench) clean() {
+	for _, name := range strings.Fields(b.tryVirsh("list", "--all", "--name")) {
+		if strings.HasSuffix(name, "_on_thinkpad") {
+			b.tryVirsh("destroy", name)
+			b.tryVirsh("undefine", name)
+		}
+	}
+	b.tryVirsh("pool-destroy", "default")
+	b.tryVirsh("pool-undefine", "default")
+}
+
+func (b *bench) tryVirsh(args ...string) string {
+	out, _ := exec.Command("virsh", append([]string{"-q", "-c", b.uri}, args...)...).CombinedOutput()
+	return strings.TrimSpace(string(out))
+}
+
+func (b *bench) virsh(args ...string) string {
+	b.t.Helper()
+	out, err := exec.Command("virsh", append([]string{"-q", "-c", b.uri}, args...)...).CombinedOutput()
+	if err != nil {
+		b.t.Fatalf("virsh %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// domain identifies one start of one domain: its UUID and QEMU's process.
+func (b *bench) domain(name string) string {
+	b.t.Helper()
+	pid, err := os.ReadFile("/run/libvirt/qemu/" + name + ".pid")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.virsh("domuuid", name) + " " + strings.TrimSpace(string(pid))
+}
+
+var guestUp = regexp.MustCompile(`guest up: name=(\S*) id=(\S*) role=(\S*) boots=(\S*) extra=(\S*) mem=(\S*) cpus=(\S*) mac=(\S*) ip=(\S*) uptime=(\S*)`)
+
+// guestReport is what a guest says of itself on its serial console.
+type guestReport struct {
+	name, id, role, boots, extra, mac, ip string
+	uptime                                float64
+}
+
+// console reads the guest's serial console until it reports.
+func (b *bench) console(domain string) guestReport {
+	b.t.Helper()
+	tty, err := os.Open(b.virsh("ttyconsole", domain))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	found := make(chan guestReport, 1)
+	failed := make(chan error, 1)
+	go func() {
+		s := bufio.NewScanner(tty)
+		for s.Scan() {
+			if m := guestUp.FindStringSubmatch(s.Text()); m != nil {
+				uptime, _ := strconv.ParseFloat(m[10], 64)
+				found <- guestReport{name: m[1], id: m[2], role: m[3], boots: m[4], extra: m[5], mac: m[8], ip: m[9], uptime: uptime}
+				return
+			}
+		}
+		failed <- fmt.Errorf("console ended: %w", s.Err())
+	}()
+	defer tty.Close()
+	select {
+	case g := <-found:
+		return g
+	case err := <-failed:
+		b.t.Fatal(err)
+	case <-time.After(90 * time.Second):
+		b.t.Fatalf("%s said nothing on its console", domain)
+	}
+	return guestReport{}
+}
+
+// foreign defines and starts a domain that is nobody's VM, as the predecessor
+// or a person would have.
+func (b *bench) foreign(name string) {
+	b.t.Helper()
+	file := filepath.Join(b.dir, name+".xml")
+	xml := fmt.Sprintf("<domain type='qemu'><name>%s</name><memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type arch='x86_64'>hvm</type></os></domain>", name)
+	if err := os.WriteFile(file, []byte(xml), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	b.virsh("define", file)
+	b.virsh("start", name)
+}
+
+// TestLibvirtFirstLight is the path from the predecessor's dump to real guests.
+func TestLibvirtFirstLight(t *testing.T) {
+	b := newBench(t)
+	dump, err := os.ReadFile("model/testdata/homelabmanager-resources.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := b.ssh(dump, "import", "homelabmanager"); err != nil {
+		t.Fatal(err)
+	} else {
+		t.Logf("import:\n%s", out)
+	}
+	b.must("image", "add", "guest", "--path", os.Getenv("HOMELAB_LIBVIRT_GUEST"))
+	b.must("pool", "edit", "thinkpad", "default", "--path", b.pool)
+	b.must("vm", "edit", "devenv", "--image", "guest", "--memory", "192MiB", "--cpus", "1")
+	agent := b.join("thinkpad", "")
+	b.inSync("thinkpad", 3*time.Minute)
+
+	const devenv = "devenv_on_thinkpad"
+	if s := b.virsh("domstate", devenv); s != "running" {
+		t.Fatalf("%s is %s", devenv, s)
+	}
+	first := b.console(devenv)
+	if first.name != "devenv-on-thinkpad" || first.ip != "192.168.1.245/24" || first.role != "devenv" || first.boots != "1" {
+		t.Fatalf("the guest did not read its seed: %+v", first)
+	}
+	domain := b.domain(devenv)
+	xml := b.virsh("dumpxml", devenv)
+	if !strings.Contains(xml, strings.SplitN(first.id, "-", 2)[0]) || !strings.Contains(xml, "enp0s20f0u4") {
+		t.Fatalf("the domain lacks the VM's ID or its macvtap parent:\n%s", xml)
+	}
+
+	t.Run("second VM leaves the first alone", func(t *testing.T) {
+		b.must("vm", "add", "second", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "160MiB", "--ip", "192.168.1.246", "--extra-disk", "1GiB")
+		b.inSync("thinkpad", 3*time.Minute)
+		if g := b.console("second_on_thinkpad"); g.name != "second-on-thinkpad" || g.extra != "1" {
+			t.Fatalf("second: %+v", g)
+		}
+		b.untouched(t, devenv, domain, first)
+	})
+	t.Run("dashboard in a terminal shows both", func(t *testing.T) { b.dashboardShows(t, "devenv", "second") })
+	t.Run("foreign domain survives", func(t *testing.T) { b.foreignSurvives(t, devenv, domain, first) })
+	t.Run("agent restarts, guests stay", func(t *testing.T) {
+		agent.kill()
+		b.rejoin("thinkpad")
+		b.must("vm", "edit", "second", "--memory", "176MiB", "--yes")
+		b.inSync("thinkpad", 3*time.Minute)
+		if g := b.console("second_on_thinkpad"); g.boots != "2" || g.extra != "2" {
+			t.Fatalf("second lost a disk when its memory changed: %+v", g)
+		}
+		b.untouched(t, devenv, domain, first)
+	})
+	t.Run("disable keeps the disk", func(t *testing.T) { b.disableKeepsDisk(t) })
+	t.Run("remove destroys exactly one", func(t *testing.T) {
+		b.must("vm", "remove", "second", "--yes")
+		b.inSync("thinkpad", 3*time.Minute)
+		if names := b.virsh("list", "--all", "--name"); strings.Contains(names, "second_on_thinkpad") || !strings.Contains(names, devenv) {
+			t.Fatalf("domains: %s", names)
+		}
+		if _, err := os.Stat(filepath.Join(b.pool, "second_on_thinkpad")); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("second's root disk: %v", err)
+		}
+		b.untouched(t, devenv, domain, first)
+	})
+	t.Run("disable and enable finds the disk", func(t *testing.T) {
+		b.must("vm", "disable", "devenv", "--yes")
+		b.inSync("thinkpad", 3*time.Minute)
+		b.must("vm", "enable", "devenv")
+		b.inSync("thinkpad", 3*time.Minute)
+		if g := b.console(devenv); g.boots != "2" || g.mac != first.mac || g.id != first.id {
+			t.Fatalf("not the disk that it was: %+v, before %+v", g, first)
+		}
+	})
+}
+
+// untouched fails unless the domain is the same and has run on since.
+func (b *bench) untouched(t *testing.T, name, domain string, before guestReport) {
+	t.Helper()
+	if now := b.domain(name); now != domain {
+		t.Fatalf("%s was %q, is %q", name, domain, now)
+	}
+	if g := b.console(name); g.boots != before.boots || g.uptime <= before.uptime {
+		t.Fatalf("%s did not run on: %+v, before %+v", name, g, before)
+	}
+}
+
+// foreignSurvives puts a foreign domain in the way of a VM of ours.
+func (b *bench) foreignSurvives(t *testing.T, devenv, domain string, first guestReport) {
+	const squatter = "squatter_on_thinkpad"
+	b.foreign(squatter)
+	theirs := b.domain(squatter)
+	b.must("vm", "add", "squatter", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "128MiB", "--detach")
+	b.eventually("the run stops at the foreign domain", time.Minute, func() error {
+		out, err := b.ssh(nil, "hypervisor", "show", "thinkpad", "--json")
+		if err == nil && !strings.Contains(out, "vm adopt squatter") {
+			err = errors.New(out)
+		}
+		return err
+	})
+	b.must("vm", "remove", "squatter", "--yes")
+	b.inSync("thinkpad", 3*time.Minute)
+	if now := b.domain(squatter); now != theirs {
+		t.Fatalf("the foreign domain was %q, is %q", theirs, now)
+	}
+	b.untouched(t, devenv, domain, first)
+}
+
+func (b *bench) disableKeepsDisk(t *testing.T) {
+	inode := func() string {
+		out, err := exec.Command("stat", "-c", "%i", filepath.Join(b.pool, "second_on_thinkpad")).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	before := inode()
+	b.must("vm", "disable", "second", "--yes")
+	b.inSync("thinkpad", 3*time.Minute)
+	if names := b.virsh("list", "--all", "--name"); strings.Contains(names, "second_on_thinkpad") {
+		t.Fatalf("domains: %s", names)
+	}
+	b.must("vm", "enable", "second")
+	b.inSync("thinkpad", 3*time.Minute)
+	if after := inode(); after != before {
+		t.Fatalf("root disk was inode %s, is %s", before, after)
+	}
+	if g := b.console("second_on_thinkpad"); g.boots != "3" || g.extra != "3" {
+		t.Fatalf("second: %+v", g)
+	}
+}
+
+// dashboardShows opens the dashboard with ssh in a real terminal.
+func (b *bench) dashboardShows(t *testing.T, names ...string) {
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip("tmux is not installed")
+	}
+	socket := filepath.Join(b.dir, "tmux")
+	tmux := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command("tmux", append([]string{"-S", socket}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("tmux %s: %v\n%s", args[0], err, out)
+		}
+		return string(out)
+	}
+	tmux(append([]string{"new-session", "-d", "-x", "120", "-y", "40", "ssh", "-t"}, b.sshArgs()...)...)
+	defer tmux("kill-server")
+	screen := func(wanted ...string) {
+		t.Helper()
+		b.eventually(fmt.Sprintf("the screen shows %q", wanted), 20*time.Second, func() error {
+			text := tmux("capture-pane", "-p")
+			for _, w := range wanted {
+				if !strings.Contains(text, w) {
+					return errors.New(text)
+				}
+			}
+			return nil
+		})
+	}
+	screen("thinkpad")
+	tmux("send-keys", "2")
+	screen(names...)
+}

@@ -1,0 +1,232 @@
+// Command homelab runs a home lab over SSH: the server on an always-on
+// machine, the agent on each hypervisor, and a demo of both on one machine.
+// Everything else is asked of the server: `ssh homelab.lan help`.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"homelab/agent"
+	"homelab/server"
+	"homelab/server/demo"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is the program: 0 is success, 1 failure, 2 wrong usage.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "error:", err)
+	var usage *usageError
+	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
+		fmt.Fprintln(os.Stderr, "see `homelab --help`")
+		return 2
+	}
+	return 1
+}
+
+// usageError is a wrong call, as opposed to a failure.
+type usageError struct{ error }
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "homelab",
+		Short: "Run a home lab over SSH",
+		Long: `homelab runs a home lab over SSH.
+
+The server runs on an always-on machine, an agent on each hypervisor; people
+only need ssh: ` + "`ssh homelab.lan`" + ` opens the dashboard, ` + "`ssh homelab.lan help`" + ` lists the
+commands. To see it all on this machine: ` + "`homelab demo`" + `.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_ = cmd.Help()
+			return &usageError{errors.New("say which command: serve, agent, demo or version")}
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.AddCommand(newServe(), newAgent(), newDemo(), newVersion())
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &usageError{fmt.Errorf("`%s` takes no argument %q", cmd.CommandPath(), args[0])}
+	}
+	return nil
+}
+
+func newServe() *cobra.Command {
+	var listen, data string
+	var keys []string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Run the server: an SSH endpoint with the dashboard, the commands and the agents' subsystems.
+
+At its first start it takes its first admin from the authorized_keys files named by --authorized-keys, by default
+~/.ssh/authorized_keys and ~/.ssh/id_*.pub of the user who starts it. Later, users are managed over SSH.`,
+		Example: "  homelab serve --listen :22 --data /var/lib/homelab",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), listen, server.Options{Data: data, AuthorizedKeys: keys})
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", ":2222", "address to listen on, `HOST:PORT`")
+	cmd.Flags().StringVar(&data, "data", stateFolder("server"), "`folder` for the database and the host key")
+	cmd.Flags().StringArrayVar(&keys, "authorized-keys", nil, "`file` with the first admin's public keys (may be repeated)")
+	return cmd
+}
+
+func serve(ctx context.Context, listen string, opts server.Options) error {
+	debug.SetGCPercent(50) // a Pi's memory is worth more than its time
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		return listenError(listen, err)
+	}
+	opts.Listener, opts.Version, opts.Out = ln, version(), os.Stdout
+	opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	srv, err := server.New(opts)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	return srv.Run(ctx)
+}
+
+func listenError(listen string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is in use by another program: choose another with --listen", listen)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s needs more rights than this user has: choose a port above 1023 with --listen, or give the binary CAP_NET_BIND_SERVICE", listen)
+	}
+	return fmt.Errorf("listen on %s: %w", listen, err)
+}
+
+func newAgent() *cobra.Command {
+	var opts agent.Options
+	var token string
+	cmd := &cobra.Command{
+		Use:   "agent",
+		Short: "Run the agent of this hypervisor",
+		Long: `Run the agent of this hypervisor: it keeps one connection to the server, applies the Terraform that it is given there, and
+says what happens.
+
+It joins once, with the token that ` + "`ssh homelab.lan agent invite NAME`" + ` prints; later starts need none.`,
+		Example: "  homelab agent --join homelab-join-…",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.Token, opts.Version = token, version()
+			opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+			return agent.Run(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().StringVar(&token, "join", "", "`token` of an invite")
+	cmd.Flags().StringVar(&opts.Server, "server", "", "address of the server, `HOST:PORT`, if it is another than the token's")
+	cmd.Flags().StringVar(&opts.Data, "data", stateFolder("agent"), "`folder` for the agent's key, terraform's state and the spool")
+	return cmd
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Say what this binary is", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "homelab %s %s/%s %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+			return err
+		},
+	}
+}
+
+// version is the module's, or the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return "devel"
+}
+
+// stateFolder is where a server or agent keeps its data by default: systemd's
+// StateDirectory, root's /var/lib/homelab, or the user's XDG state home.
+func stateFolder(what string) string {
+	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
+		return dir
+	}
+	if os.Getuid() == 0 {
+		return filepath.Join("/var/lib/homelab", what)
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "homelab", what)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return filepath.Join(".", "homelab-"+what)
+	}
+	return filepath.Join(home, ".local", "state", "homelab", what)
+}
+
+func newDemo() *cobra.Command {
+	var opts demo.Options
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show a whole home lab on this machine",
+		Long: `Show a whole home lab on this machine: a server, three hypervisors (sandboxes: real agents and a real terraform, no
+libvirt) and the dashboard in this terminal, over a real SSH connection. Quitting ends it all and leaves nothing behind.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().BoolVar(&opts.Headless, "headless", false, "print how to connect instead of opening the dashboard")
+	cmd.Flags().StringVar(&opts.Listen, "listen", "", "address to listen on, `HOST:PORT` (default the first free port from 127.0.0.1:2222 on)")
+	cmd.Flags().StringVar(&opts.Data, "data", "", "`folder` that keeps the demo's state (default a temporary one)")
+	return cmd
+}
+
+func runDemo(ctx context.Context, opts demo.Options) error {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	terraform, err := agent.FindTerraform(ctx, filepath.Join(cache, "homelab"), os.Stderr)
+	if err != nil {
+		return err
+	}
+	opts.Version = version()
+	opts.RunAgent = func(ctx context.Context, a demo.Agent) error {
+		return agent.Run(ctx, agent.Options{
+			Data: a.Data, Token: a.Token, Log: a.Log, Shutdown: a.Shutdown, Version: opts.Version, Terraform: terraform,
+		})
+	}
+	return demo.Run(ctx, opts)
+}

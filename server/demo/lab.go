@@ -1,0 +1,100 @@
+package demo
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"homelab/model"
+)
+
+// The machines. Those that are on have an agent from the beginning; rack is
+// off, and its agent boots when its simulated outlet is switched on.
+const (
+	thinkpad = "thinkpad"
+	desktop  = "desktop"
+	rack     = "rack"
+)
+
+// machines are all hypervisors of the demo.
+var machines = []string{thinkpad, desktop, rack}
+
+// machineFedBy returns the machine that an outlet feeds, or "".
+func machineFedBy(outlet string) string {
+	if name, ok := strings.CutSuffix(outlet, "-plug"); ok && slices.Contains(machines, name) {
+		return name
+	}
+	return ""
+}
+
+// onAtFirst are the outlets that are on from the beginning.
+var onAtFirst = []string{"switch-plug", "thinkpad-plug", "desktop-plug"}
+
+// lab fills a new lab: three hypervisors, a dozen VMs in two profiles, their
+// images and outlets.
+func lab() model.Edit {
+	edits := []model.Edit{
+		model.Add(model.Profile{Name: "weekend"}),
+		model.Add(model.Image{Name: "debian-12", Path: "/var/lib/libvirt/images/debian-12-genericcloud-amd64.qcow2"}),
+		model.Add(model.Image{Name: "fedora-41", Path: "/var/lib/libvirt/images/fedora-cloud-41.qcow2"}),
+		model.Add(model.SaltMaster{Name: "pi-vms", Address: "192.168.1.239"}),
+		model.Add(model.Outlet{Name: "switch-plug", Driver: model.DriverSimulated, Groups: []string{"networking"}, Essential: true}),
+	}
+	for _, machine := range machines {
+		outlet := machine + "-plug"
+		edits = append(edits,
+			model.Add(model.Outlet{Name: outlet, Driver: model.DriverSimulated, Groups: []string{"computers"}, Requires: []string{"switch-plug"}}),
+			model.Add(hypervisor(machine, outlet)))
+	}
+	for i, v := range vms {
+		edits = append(edits, model.Add(vm(i, v)))
+	}
+	return model.Edits(edits...)
+}
+
+func hypervisor(name, outlet string) model.Hypervisor {
+	h := model.NewHypervisor(name)
+	h.Platform = model.PlatformSandbox
+	h.Outlets = []string{outlet}
+	return h
+}
+
+// guest is a VM in short.
+type guest struct {
+	name, hypervisor, role, profile string
+	memory, cpus                    int // MiB, count
+}
+
+var vms = []guest{
+	{"dns", thinkpad, "dns", "", 512, 1},
+	{"git", thinkpad, "git", "", 2048, 2},
+	{"web", thinkpad, "web", "default", 1024, 1},
+	{"db", thinkpad, "postgres", "default", 4096, 2},
+	{"monitor", thinkpad, "grafana", "default", 2048, 1},
+	{"ci", desktop, "builder", "default", 8192, 4},
+	{"registry", desktop, "registry", "default", 1024, 1},
+	{"devenv", desktop, "devenv", "default", 8192, 4},
+	{"games", desktop, "games", "weekend", 16384, 6},
+	{"media", desktop, "jellyfin", "weekend", 4096, 2},
+	{"backup", rack, "backup", "", 2048, 2},
+	{"k8s-1", rack, "k8s", "default", 8192, 4},
+}
+
+func vm(i int, g guest) model.VM {
+	v := model.NewVM(g.name)
+	v.Hypervisor, v.Role, v.Image = g.hypervisor, g.role, "debian-12"
+	v.MemoryMiB, v.CPUs, v.DiskGiB = g.memory, g.cpus, 20
+	v.IP = fmt.Sprintf("192.168.1.%d/24", 40+i)
+	v.SaltMaster = "pi-vms"
+	v.Profiles = []string{"default", "weekend"}
+	if g.profile != "" {
+		v.Profiles = []string{g.profile}
+	}
+	if g.role == "games" {
+		v.Image = "fedora-41"
+	}
+	if g.name == "db" || g.name == "backup" {
+		v.ExtraDiskGiB, v.Protected = 100, true
+	}
+	return v
+}
