@@ -35,7 +35,8 @@ func Add[T any](obj T) Edit {
 	}
 }
 
-// Change changes the object of that name, which may be renamed by it. A base
+// Change changes the object of that name. If it is renamed by that, those who
+// name it follow, except for hypervisors: moving their VMs recreates them. A base
 // other than 0 is the version that the change is based on: if the object has
 // been changed since, the edit is refused with a [ConflictError].
 func Change[T any](name string, base uint64, change func(*T) error) Edit {
@@ -58,6 +59,7 @@ func Change[T any](name string, base uint64, change func(*T) error) Edit {
 			}
 			delete(m, name)
 			m[renamed] = obj
+			s.follow(t.k, name, renamed)
 			return nil
 		}
 		m[name] = obj
@@ -65,8 +67,8 @@ func Change[T any](name string, base uint64, change func(*T) error) Edit {
 	}
 }
 
-// Remove removes the object of that name. References to it are found by
-// validation.
+// Remove removes the object of that name, and with a hypervisor its invite.
+// References to it are found by validation.
 func Remove[T any](name string) Edit {
 	return func(s *State) error {
 		t := tableOf[T]()
@@ -75,6 +77,9 @@ func Remove[T any](name string) Edit {
 			return &NotFoundError{Ref{t.k, name}}
 		}
 		delete(m, name)
+		if t.k == KindHypervisor {
+			delete(s.Invites, name)
+		}
 		return nil
 	}
 }

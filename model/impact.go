@@ -17,7 +17,13 @@ type Placement struct {
 	Extra      bool   `json:"extra"`      // it has an extra disk
 	ExtraPool  string `json:"extra_pool"` // of the extra disk
 	Rebuild    int    `json:"rebuild"`
-	Seed       string `json:"seed"` // what its cloud-init seed is made from, in one comparable string
+	Image      string `json:"image,omitempty"`
+	DiskGiB    int    `json:"disk_gib,omitempty"`
+	ExtraGiB   int    `json:"extra_disk_gib,omitempty"`
+	Accel      string `json:"accel,omitempty"` // of the hypervisor
+	// Seed is what its cloud-init seed is made from, in one comparable string
+	// of lines KEY=VALUE; long values are hashed.
+	Seed string `json:"seed"`
 }
 
 // Action is what happens to a VM's guest.

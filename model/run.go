@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // RunKind is what a run is for.
 type RunKind string
@@ -107,11 +110,22 @@ type Record struct {
 	Error      string      `json:"error,omitempty"`
 }
 
-// Fold applies a record to the run that it is about. Records of an ended run
-// do not change its state.
+// Fold applies a record to the run that it is about, in place: a run that
+// others may read is cloned first. Records of an ended run do not change its
+// state.
 func (r *Run) Fold(rec Record) {
+	at := -1
 	if rec.Resource != nil {
-		r.foldResource(*rec.Resource)
+		at = slices.IndexFunc(r.Resources, func(old Resource) bool { return old.Address == rec.Resource.Address })
+	}
+	r.FoldAt(rec, at)
+}
+
+// FoldAt is Fold for one who knows where the record's resource lies in
+// Resources; -1 appends it.
+func (r *Run) FoldAt(rec Record, at int) {
+	if rec.Resource != nil {
+		r.foldResource(*rec.Resource, at)
 	}
 	if rec.Summary != nil {
 		done := r.Summary.Done
@@ -133,20 +147,22 @@ func (r *Run) Fold(rec Record) {
 	}
 }
 
-func (r *Run) foldResource(res Resource) {
-	finished := func(s ResourceStatus) bool { return s == ResourceDone || s == ResourceFailed }
-	for i := range r.Resources {
-		if old := &r.Resources[i]; old.Address == res.Address {
-			if !finished(old.Status) && finished(res.Status) {
-				r.Summary.Done++
-			}
-			*old = res
-			return
-		}
+func (r *Run) foldResource(res Resource, at int) {
+	old := ResourcePending
+	if at < 0 {
+		r.Resources = append(r.Resources, res)
+	} else {
+		old, r.Resources[at] = r.Resources[at].Status, res
 	}
-	// The slice may be shared with a snapshot that somebody reads.
-	r.Resources = append(r.Resources[:len(r.Resources):len(r.Resources)], res)
-	if finished(res.Status) {
+	if !old.finished() && res.Status.finished() {
 		r.Summary.Done++
 	}
+}
+
+func (s ResourceStatus) finished() bool { return s == ResourceDone || s == ResourceFailed }
+
+// Clone copies the run with the slices that Fold writes into.
+func (r Run) Clone() Run {
+	r.Resources = slices.Clone(r.Resources)
+	return r
 }

@@ -1,0 +1,153 @@
+package model
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+func (c *checker) settings(v Settings) {
+	c.ref = Ref{KindSettings, string(KindSettings)}
+	c.rule(isUnixUser(v.GuestUser), "guest_user", v.GuestUser, "must be 1 to 32 of a-z, 0-9, - and _, beginning with a letter or _")
+	seen := map[string]bool{}
+	for _, line := range v.SSHKeys {
+		_, fingerprint, _, err := ParseKey(line)
+		if err != nil {
+			c.rule(false, "ssh_keys", line, "is no public key: "+err.Error())
+			continue
+		}
+		c.rule(!seen[fingerprint], "ssh_keys", line, "is there twice")
+		seen[fingerprint] = true
+	}
+	if v.Gateway != "" {
+		c.ip("gateway", v.Gateway)
+	}
+	c.distinct("dns", v.DNS)
+	for _, a := range v.DNS {
+		c.ip("dns", a)
+	}
+	c.distinct("search", v.Search)
+	for _, d := range v.Search {
+		c.rule(isDomain(d), "search", d, "must be a DNS domain")
+	}
+	if v.SaltMaster != "" {
+		_, ok := c.s.SaltMasters[v.SaltMaster]
+		c.refers(ok, "salt_master", Ref{KindSaltMaster, v.SaltMaster})
+	}
+	c.rule(v.Timezone == "" || isTimezone(v.Timezone), "timezone", v.Timezone, "must be the name of a time zone, such as Europe/Amsterdam")
+}
+
+func (c *checker) ip(field, value string) {
+	a, err := netip.ParseAddr(value)
+	c.rule(err == nil && a.Zone() == "" && !a.IsUnspecified() && !a.IsMulticast(), field, value, "must be an IP address")
+}
+
+func (c *checker) profiles() {
+	var active []string
+	each(c, KindProfile, c.s.Profiles, func(p Profile) {
+		c.rule(isName(p.Name), "name", p.Name, ruleName)
+		if p.Active {
+			active = append(active, p.Name)
+		}
+	})
+	switch {
+	case len(active) == 0:
+		c.errs = append(c.errs, fmt.Errorf("no profile is active, and exactly one must be; activate another one before removing this one"))
+	case len(active) > 1:
+		c.ref = Ref{KindProfile, active[1]}
+		c.rule(false, "active", "true", fmt.Sprintf("is so of profile %q already; exactly one is active", active[0]))
+	}
+}
+
+func (c *checker) image(i Image) {
+	c.rule(isName(i.Name), "name", i.Name, ruleName)
+	c.rule(isPath(i.Path), "path", i.Path, rulePath)
+	c.rule(i.Checksum == "" || isChecksum(i.Checksum), "checksum", i.Checksum,
+		"must be sha256: and 64, or sha512: and 128 lower-case hex digits")
+}
+
+func (c *checker) saltMaster(m SaltMaster) {
+	c.rule(isName(m.Name), "name", m.Name, ruleName)
+	c.rule(isHost(m.Address), "address", m.Address, ruleHost)
+}
+
+func (c *checker) hypervisor(h Hypervisor) {
+	c.rule(isLabel(h.Name), "name", h.Name, ruleLabel)
+	c.oneOf("platform", h.Platform, PlatformLibvirt, PlatformSandbox)
+	c.oneOf("accel", h.Accel, AccelAuto, AccelKVM, AccelTCG)
+	c.oneOf("policy", h.Policy, PolicyAuto, PolicyReview)
+	c.oneOf("power_wanted", h.PowerWanted, PowerWantedNone, PowerWantedOn, PowerWantedOff)
+	c.network(h.Network)
+	c.pools(h.Pools)
+	c.distinct("outlets", h.Outlets)
+	for _, o := range h.Outlets {
+		_, ok := c.s.Outlets[o]
+		c.refers(ok, "outlets", Ref{KindOutlet, o})
+	}
+	c.rule(h.Address == "" || isHost(h.Address), "address", h.Address, ruleHost)
+}
+
+func (c *checker) network(network string) {
+	kind, name, err := SplitNetwork(network)
+	if !c.rule(err == nil, "network", network, "must be macvtap:INTERFACE, bridge:NAME or nat:NETWORK") {
+		return
+	}
+	most, what := 15, "an interface"
+	if kind == NetworkNAT {
+		most, what = 63, "a network of libvirt"
+	}
+	if !isInterface(name, most) {
+		c.rule(false, "network", network, fmt.Sprintf("must name %s by 1 to %d letters, digits, -, . and _", what, most))
+	}
+}
+
+func (c *checker) pools(pools []Pool) {
+	isDefault := func(p Pool) bool { return p.Name == DefaultPool }
+	c.rule(slices.ContainsFunc(pools, isDefault), "pools", "", "must have one named default: images and root disks lie there")
+	for i, p := range pools {
+		c.rule(isName(p.Name), "pools", p.Name, ruleName)
+		c.rule(isPath(p.Path), "pools", p.Path, rulePath)
+		for _, q := range pools[:i] {
+			c.rule(p.Name != q.Name, "pools", p.Name, "is there twice")
+			c.rule(p.Path != q.Path, "pools", p.Path, fmt.Sprintf("is the path of pool %q already", q.Name))
+		}
+	}
+}
+
+func (c *checker) user(u User) {
+	c.rule(isName(u.Name), "name", u.Name, ruleName)
+	c.oneOf("role", string(u.Role), string(RoleViewer), string(RoleOperator), string(RoleAdmin))
+	for _, k := range u.Keys {
+		c.text("keys", k.Name, 255)
+		c.key("keys", k.PublicKey, k.Fingerprint)
+	}
+}
+
+func (c *checker) agent(a Agent) {
+	_, ok := c.s.Hypervisors[a.Hypervisor]
+	c.refers(ok, "hypervisor", Ref{KindHypervisor, a.Hypervisor})
+	c.key("public_key", a.PublicKey, a.Fingerprint)
+}
+
+func (c *checker) invite(i Invite) {
+	_, ok := c.s.Hypervisors[i.Hypervisor]
+	c.refers(ok, "hypervisor", Ref{KindHypervisor, i.Hypervisor})
+	c.rule(strings.HasPrefix(i.Fingerprint, "SHA256:") && isText(i.Fingerprint, 64), "fingerprint", i.Fingerprint, "must be as ssh-keygen -l prints it")
+}
+
+// key checks a public key, which decides who somebody is: nobody else may
+// have it.
+func (c *checker) key(field, public, fingerprint string) {
+	_, is, _, err := ParseKey(public)
+	if err != nil {
+		c.rule(false, field, public, "is no public key: "+err.Error())
+		return
+	}
+	c.rule(fingerprint == is, "fingerprint", fingerprint, "is not that of the key, "+is)
+	if other, ok := c.keys[is]; ok {
+		c.rule(false, field, is, fmt.Sprintf("is a key of %s %q already", other.Kind.Word(), other.Name))
+		return
+	}
+	c.keys[is] = c.ref
+}

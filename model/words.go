@@ -1,0 +1,139 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const noteKept = "on the disks that were kept"
+
+// String says what happens to the VM in one sentence, such as "web is
+// restarted (memory_mib); its disks stay". It does not name the hypervisor.
+func (i Impact) String() string {
+	text := i.VM + " " + i.verb()
+	if len(i.Fields) > 0 && i.Action != ActionCreate {
+		text += " (" + enumerate(i.Fields, 4) + ")"
+	}
+	switch {
+	case len(i.DisksLost) > 0:
+		text += " and " + i.lost()
+	case i.Action == ActionRestart || i.Action == ActionRemove:
+		text += "; its disks stay"
+	}
+	if i.Note == "" {
+		return text
+	}
+	if i.Action == ActionCreate {
+		return text + " " + i.Note
+	}
+	return text + "; " + i.Note
+}
+
+// verb is what happens, for a VM named before it.
+func (i Impact) verb() string {
+	switch i.Action {
+	case ActionCreate:
+		return "is created"
+	case ActionChange:
+		return "is changed in place"
+	case ActionStart:
+		return "is started"
+	case ActionStop:
+		return "is shut down"
+	case ActionRestart:
+		if !i.Running {
+			return "is defined anew"
+		}
+		return "is restarted"
+	case ActionRecreate:
+		return "is recreated"
+	case ActionRemove:
+		return "is taken off its hypervisor"
+	case ActionDestroy:
+		if slices.Contains(i.Fields, "hypervisor") {
+			return "leaves this hypervisor"
+		}
+		return "is removed"
+	}
+	return "is " + string(i.Action)
+}
+
+func (i Impact) lost() string {
+	if len(i.DisksLost) == 1 {
+		return "its " + i.DisksLost[0] + " disk is lost"
+	}
+	return "its " + enumerate(i.DisksLost, 4) + " disks are lost"
+}
+
+// lateNote says which of the changed fields reach a guest that stays only
+// when it is rebuilt: cloud-init reads its seed once, and disks keep the size
+// and the base that they were made with.
+func lateNote(fields []string) string {
+	late := slices.DeleteFunc(slices.Clone(fields), func(f string) bool {
+		switch f {
+		case "memory_mib", "cpus", "nics", "network", "accel", "running", "extra_pool", "extra_disk_gib":
+			return true
+		}
+		return false
+	})
+	switch {
+	case len(late) > 1:
+		return enumerate(late, 4) + " reach the guest when it is rebuilt"
+	case len(late) == 1:
+		return late[0] + " reaches the guest when it is rebuilt"
+	case slices.Equal(fields, []string{"extra_disk_gib"}):
+		return "the extra disk keeps its size until it is made anew"
+	}
+	return ""
+}
+
+// Confirmation is how sure a person must be of a change.
+type Confirmation int
+
+// Degrees of confirmation.
+const (
+	ConfirmNone Confirmation = iota // nothing that runs is interrupted, nothing is lost
+	ConfirmYes                      // a guest that is on is interrupted
+	ConfirmName                     // a disk is lost: the VM's name is typed
+)
+
+// Damage is what impacts interrupt and lose.
+type Damage struct {
+	Interrupted []Impact // guests that are on and are stopped, restarted or removed
+	Lost        []Impact // VMs that lose a disk
+}
+
+// DamageOf finds what hurts among impacts.
+func DamageOf(impacts []Impact) Damage {
+	var d Damage
+	for _, i := range impacts {
+		if len(i.DisksLost) > 0 {
+			d.Lost = append(d.Lost, i)
+		} else if i.Running {
+			d.Interrupted = append(d.Interrupted, i)
+		}
+	}
+	return d
+}
+
+// Confirm is the confirmation that a change with this damage needs.
+func (d Damage) Confirm() Confirmation {
+	switch {
+	case len(d.Lost) > 0:
+		return ConfirmName
+	case len(d.Interrupted) > 0:
+		return ConfirmYes
+	}
+	return ConfirmNone
+}
+
+// String spells the damage out, a line for each VM, those that lose disks
+// first: "thinkpad: db is recreated (rebuild) and its root disk is lost".
+func (d Damage) String() string {
+	lines := make([]string, 0, len(d.Lost)+len(d.Interrupted))
+	for _, i := range slices.Concat(d.Lost, d.Interrupted) {
+		lines = append(lines, fmt.Sprintf("%s: %s", i.Hypervisor, i))
+	}
+	return strings.Join(lines, "\n")
+}
