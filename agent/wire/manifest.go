@@ -1,12 +1,16 @@
 package wire
 
-// Names in the config's tar. Beside them lie one NAME.tf per VM and
-// SeedFolder/NAME.yaml, each a [Seed].
+// Names in the config's tar. Beside them lies one vm-NAME.tf per VM (so that a VM
+// may be named "main" or "override", which terraform takes for its own). The seeds
+// are in the manifest: as files of their own they would double the tar.
 const (
 	ManifestFile = "manifest.json" // always the first entry
 	MainFile     = "main.tf"
-	SeedFolder   = "seeds"
 )
+
+// MetadataNamespace is the namespace of the element <vm id="ID"/> by which a
+// domain's XML metadata tells whose it is.
+const MetadataNamespace = "https://homelab.invalid/vm/1"
 
 // Manifest is what the agent must know beside terraform's files: it is the
 // config's part that terraform does not carry out.
@@ -17,7 +21,21 @@ type Manifest struct {
 	Accel      string  `json:"accel"`    // auto, kvm or tcg
 	Pools      []Pool  `json:"pools"`
 	Images     []Image `json:"images"`
-	VMs        []VM    `json:"vms"` // with a domain or with volumes that are kept
+	// UserData begins the user-data of every guest, with what all have in
+	// common: a thousand copies of the same SSH keys are not sent.
+	UserData string `json:"user_data,omitempty"`
+	VMs      []VM   `json:"vms"` // with a domain or with volumes that are kept
+}
+
+// SeedOf is the whole seed of a VM of the manifest; a VM without a domain has
+// none.
+func (m *Manifest) SeedOf(vm VM) (Seed, bool) {
+	if vm.Seed == nil {
+		return Seed{}, false
+	}
+	seed := *vm.Seed
+	seed.UserData = m.UserData + seed.UserData
+	return seed, true
 }
 
 // Pool is a directory pool that the agent makes and starts.
@@ -44,23 +62,23 @@ type VM struct {
 	// ExtraVolume is the file name of the extra disk in ExtraPool.
 	ExtraVolume string `json:"extra_volume,omitempty"`
 	ExtraPool   string `json:"extra_pool,omitempty"`
-	// SeedFile is the path in the tar; SeedISO is the file that the agent
-	// makes of it, relative to the folder of seeds (variable "seeds");
+	// SeedISO is the file that the agent makes of the seed (see
+	// [Manifest.SeedOf]), relative to the folder of seeds (variable "seeds");
 	// SeedVolume is the volume's name in pool "default".
-	SeedFile   string `json:"seed_file,omitempty"`
 	SeedISO    string `json:"seed_iso,omitempty"`
 	SeedVolume string `json:"seed_volume,omitempty"`
+	Seed       *Seed  `json:"seed,omitempty"` // user-data without its common beginning
 }
 
 // Seed is a NoCloud seed: the contents of its three files.
 type Seed struct {
-	UserData      string `yaml:"user-data"`
-	MetaData      string `yaml:"meta-data"`
-	NetworkConfig string `yaml:"network-config"`
+	UserData      string `json:"user_data"`
+	MetaData      string `json:"meta_data"`
+	NetworkConfig string `json:"network_config"`
 }
 
 // Terraform variables of a rendered config that the agent sets, because only
-// it knows their values.
+// it knows their values. Configs of every platform declare all of them.
 const (
 	VarDomainType = "domain_type" // kvm or qemu
 	VarCPUMode    = "cpu_mode"    // host-passthrough or maximum
