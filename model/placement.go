@@ -34,7 +34,7 @@ func placements(s *State, hypervisor string, vms []VM, kept map[Disk]bool, lab s
 			Domain:  vm.Enabled && slices.Contains(vm.Profiles, active),
 			Running: vm.Running, Protected: vm.Protected,
 			MemoryMiB: vm.MemoryMiB, CPUs: vm.CPUs, NICs: vm.NICs, Rebuild: vm.Rebuild,
-			Image: vm.Image, DiskGiB: vm.DiskGiB,
+			Image: s.Images[vm.Image].Path, DiskGiB: vm.DiskGiB,
 		}
 		p.Root = p.Domain || kept[Disk{vm.ID, DiskRoot}]
 		p.Extra = vm.ExtraDiskGiB > 0 && (p.Domain || kept[Disk{vm.ID, DiskExtra}])

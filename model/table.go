@@ -70,7 +70,25 @@ func (t table[T]) kind() Kind { return t.k }
 
 func (t table[T]) equal(a, b T) bool {
 	*t.meta(&a), *t.meta(&b) = Meta{}, Meta{}
-	return reflect.DeepEqual(a, b)
+	return same(a, b)
+}
+
+// same compares two objects; an empty list is the same as none.
+func same(a, b any) bool {
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
+	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
+	for i := range x.NumField() {
+		f, g := x.Field(i), y.Field(i)
+		if f.Kind() == reflect.Slice && f.Len() == 0 && g.Len() == 0 {
+			continue
+		}
+		if !reflect.DeepEqual(f.Interface(), g.Interface()) {
+			return false
+		}
+	}
+	return true
 }
 
 func (t table[T]) diff(before, after *State) ([]ObjectChange, error) {
@@ -153,7 +171,7 @@ func (settingsTable) kind() Kind { return KindSettings }
 func (settingsTable) diff(before, after *State) ([]ObjectChange, error) {
 	b, a := before.Settings, after.Settings
 	b.Meta, a.Meta = Meta{}, Meta{}
-	if reflect.DeepEqual(b, a) {
+	if same(b, a) {
 		return nil, nil
 	}
 	bj, err := json.Marshal(before.Settings)
