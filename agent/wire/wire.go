@@ -119,4 +119,6 @@ type Inventory struct {
 	// Disks are those of ours that exist, by terraform's state: the server
 	// keeps them in the config as long as they are reported.
 	Disks []model.Disk `json:"disks"`
+	// Facts is set when they have changed since the hello.
+	Facts *model.Facts `json:"facts,omitempty"`
 }

@@ -1,0 +1,271 @@
+// Package agent is the hypervisor's side of homelab: it joins a server once,
+// then keeps one SSH connection to it, carries out the runs that the server
+// orders with a terraform of its own, and tells what happens and what it sees.
+//
+// It promises: nothing is applied that was not received whole; nothing is
+// destroyed that nobody announced or approved; what it said about a run
+// reaches the server once and in order, whatever dies in between. Terraform
+// belongs to the agent and never to the connection. One run at a time.
+//
+// It does not decide what to run or when to try again: the server does.
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// Options say how an agent runs.
+type Options struct {
+	Data    string // folder of everything that it keeps
+	Server  string // HOST:PORT; empty is what the token or the last join said
+	Token   string // of an invite; empty when it has joined before
+	Version string // of the program
+	Log     *slog.Logger
+	// Terraform is the path of a terraform or tofu; empty finds or fetches one.
+	Terraform string
+	// LibvirtURI is a local URI of libvirt; empty is qemu:///system.
+	LibvirtURI string
+	// Shutdown shuts this machine down; nil is systemctl poweroff.
+	Shutdown func(context.Context) error
+}
+
+// agent is a running one.
+type agent struct {
+	opts  Options
+	log   *slog.Logger
+	f     folder
+	id    identity
+	tf    *terraform
+	spool *spool
+	names *names
+	link  *link
+	run   *runner
+	virt  *virt
+
+	manifest atomic.Pointer[wire.Manifest] // of the config fetched last; nil before
+	fetched  string                        // its digest, if fetched by this process; the runner's
+	accel    atomic.Pointer[string]        // kvm or tcg once that is known
+
+	invMu sync.Mutex
+	inv   []byte       // the inventory sent last on this connection
+	facts model.Facts  // sent last
+	kick  chan struct{} // look at the guests now
+}
+
+// Run joins the server if there is a token that was not used yet, and works
+// until ctx ends: then it stops terraform in order, hands over what it can and
+// returns nil.
+func Run(ctx context.Context, opts Options) error {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	data, err := filepath.Abs(opts.Data)
+	if err != nil {
+		return err
+	}
+	_, statErr := os.Stat(data)
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return err
+	}
+	f := folder(data)
+	lock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	id, err := identify(ctx, f, opts)
+	if err != nil {
+		if errors.Is(statErr, os.ErrNotExist) { // leave nothing behind
+			_ = os.Remove(lock.Name())
+			_ = os.Remove(data)
+		}
+		return err
+	}
+	a, err := open(ctx, f, id, opts)
+	if err != nil {
+		return err
+	}
+	defer a.spool.Close()
+	defer a.virt.Close()
+	return a.work(ctx)
+}
+
+// open brings everything up that needs no connection.
+func open(ctx context.Context, f folder, id identity, opts Options) (*agent, error) {
+	if opts.LibvirtURI == "" {
+		opts.LibvirtURI = "qemu:///system"
+	}
+	if opts.Shutdown == nil {
+		opts.Shutdown = powerOff
+	}
+	a := &agent{opts: opts, log: opts.Log.With("hypervisor", id.Hypervisor), f: f, id: id, link: newLink(), kick: make(chan struct{}, 1)}
+	a.run = newRunner(a)
+	bin := opts.Terraform
+	if bin == "" {
+		var err error
+		if bin, err = FindTerraform(ctx, string(f), func(s string) { a.log.Info(s) }); err != nil {
+			return nil, err
+		}
+	}
+	note, err := endLeftover(ctx, f, 20*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if note != "" {
+		a.log.Warn(note)
+	}
+	a.tf = &terraform{f: f, bin: bin, uri: opts.LibvirtURI}
+	if err := a.tf.version(ctx); err != nil {
+		return nil, err
+	}
+	if a.names, err = openNames(f); err != nil {
+		return nil, err
+	}
+	if err := a.openVirt(); err != nil {
+		return nil, err
+	}
+	a.openManifest()
+	if a.spool, note, err = openSpool(f.path(spoolFile)); err != nil {
+		return nil, err
+	}
+	if note != "" {
+		a.log.Error(note)
+	}
+	return a, a.endUnfinished()
+}
+
+// openManifest finds the manifest of the config that was fetched last, so that
+// the inventory is right before anything is fetched.
+func (a *agent) openManifest() {
+	var c configs
+	if err := a.f.load(configFile, &c); err != nil || c.Current == "" {
+		return
+	}
+	if m, err := readManifest(a.f.path(configFolder, c.Current)); err == nil {
+		a.manifest.Store(&m)
+	}
+}
+
+// endUnfinished ends the run that was under way when the last agent died.
+func (a *agent) endUnfinished() error {
+	var order wire.Run
+	if err := a.f.load(runFile, &order); err != nil {
+		a.log.Warn("the note about the last run cannot be read", "error", err)
+	}
+	if order.ID != 0 {
+		const text = "the agent stopped during the run; what terraform had done by then is in its state, and the run is tried again"
+		a.log.Warn("ending a run that the last agent did not end", "run", order.ID)
+		a.spool.Append(model.Record{
+			Run: order.ID, Time: time.Now().UTC(), Level: model.LevelError, Message: text,
+			State: model.RunFailed, Error: text,
+		})
+		if err := a.spool.Sync(); err != nil {
+			return err
+		}
+	}
+	return a.f.forget(runFile)
+}
+
+// work runs the agent's goroutines until ctx ends or the spool breaks.
+func (a *agent) work(ctx context.Context) error {
+	a.log.Info("agent started", "server", a.id.Server, "terraform", a.tf.name)
+	// The connection outlives the runs, to say how they ended.
+	connCtx, disconnect := context.WithCancel(context.WithoutCancel(ctx))
+	defer disconnect()
+	var wg sync.WaitGroup
+	wg.Go(func() { a.stayConnected(connCtx) })
+	wg.Go(func() { a.watchGuests(connCtx) })
+	var err error
+	select {
+	case <-ctx.Done():
+	case <-a.spool.Broken():
+		err = a.spool.Err()
+	}
+	a.run.Stop()
+	a.drain(2 * time.Second)
+	disconnect()
+	wg.Wait()
+	a.log.Info("agent stopped")
+	return err
+}
+
+// drain gives a connected server the time to take what is in the spool.
+func (a *agent) drain(patience time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for a.link.Up() && a.spool.Pending() > 0 && pause(ctx, 20*time.Millisecond) == nil {
+	}
+}
+
+// watchGuests sends the inventory when it has changed: it looks every few
+// seconds, and at once when told that something happened.
+func (a *agent) watchGuests(ctx context.Context) {
+	t := time.NewTicker(5 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		case <-a.kick:
+		}
+		if a.link.Up() {
+			a.report(ctx)
+		}
+	}
+}
+
+// look makes watchGuests look now.
+func (a *agent) look() {
+	select {
+	case a.kick <- struct{}{}:
+	default:
+	}
+}
+
+// report sends the inventory if it differs from what was sent last on this
+// connection.
+func (a *agent) report(ctx context.Context) {
+	a.invMu.Lock()
+	defer a.invMu.Unlock()
+	inv, err := a.inventory(ctx)
+	if err != nil {
+		a.log.Debug("no inventory", "error", err)
+		return
+	}
+	if facts := a.currentFacts(); facts != a.facts {
+		inv.Facts = &facts
+		a.facts = facts
+	}
+	b, err := json.Marshal(inv)
+	if err != nil || string(b) == string(a.inv) {
+		return
+	}
+	if a.link.Send(wire.Frame{Kind: wire.KindInventory, Inventory: &inv}) == nil {
+		inv.Facts = nil
+		a.inv, _ = json.Marshal(inv)
+	}
+}
+
+// platformOf finds the platform that a config is for.
+func (a *agent) platformOf(m wire.Manifest) (platform, error) {
+	switch m.Platform {
+	case model.PlatformSandbox:
+		return sandbox{a}, nil
+	case model.PlatformLibvirt:
+		return a.virt, nil
+	}
+	return nil, fmt.Errorf("the config is for the platform %q, which this agent does not know: update the agent", m.Platform)
+}

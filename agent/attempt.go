@@ -1,0 +1,286 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// platform is what a config runs on, beside terraform.
+type platform interface {
+	// Prepare makes what the config needs and terraform does not make, and
+	// refuses what must not be touched. It returns terraform's variables.
+	Prepare(ctx context.Context, j *job, m wire.Manifest) (map[string]string, error)
+	// BeforeApply makes way for a plan that will be applied.
+	BeforeApply(ctx context.Context, j *job, m wire.Manifest, plan *tfjson.Plan) error
+	// Settle brings guests to running or stopped, as wanted; it tells whether
+	// it had to do anything.
+	Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool, err error)
+	// Guests lists the guests.
+	Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, error)
+	// Restart restarts a guest that is wanted on.
+	Restart(ctx context.Context, m wire.Manifest, id string) error
+	// Adopt makes the domain that bears the name of a VM ours.
+	Adopt(ctx context.Context, m wire.Manifest, id string) error
+	// Down shuts all guests down.
+	Down(ctx context.Context) error
+}
+
+// attempt is a job with what it found out.
+type attempt struct {
+	*job
+	dir      string
+	manifest wire.Manifest
+	platform platform
+	vars     map[string]string
+	progress *progress
+}
+
+// work carries the run out and writes how it ended.
+func (j *job) work() {
+	j.a.log.Info("run started", "run", j.ID, "kind", j.Kind, "config", short(j.Digest))
+	if err := j.a.f.save(runFile, j.Run); err != nil {
+		j.end(model.RunFailed, err)
+		return
+	}
+	state, err := (&attempt{job: j}).carryOut()
+	j.end(state, err)
+}
+
+// carryOut goes through the states of a run and returns the last.
+func (t *attempt) carryOut() (model.RunState, error) {
+	plan, err := t.plan()
+	if err != nil {
+		return "", err
+	}
+	if !changes(plan) {
+		return t.unchanged()
+	}
+	if t.Kind == model.RunPlan {
+		return model.RunSucceeded, nil
+	}
+	if violations, wait := check(plan, t.Run, t.a.names.Label); wait {
+		if err := t.wait(violations); err != nil {
+			return "", err
+		}
+	}
+	return t.apply(plan)
+}
+
+// plan fetches the config, prepares the machine for it, and plans.
+func (t *attempt) plan() (*tfjson.Plan, error) {
+	if !t.enter(model.RunPlanning, model.Record{Level: model.LevelInfo, Message: fmt.Sprintf("planning config %s", short(t.Digest))}) {
+		return nil, context.Cause(t.ctx)
+	}
+	var err error
+	if t.dir, t.manifest, err = t.a.config(t.ctx, t.Digest); err != nil {
+		return nil, err
+	}
+	if t.platform, err = t.a.platformOf(t.manifest); err != nil {
+		return nil, err
+	}
+	if t.vars, err = t.platform.Prepare(t.ctx, t.job, t.manifest); err != nil {
+		return nil, err
+	}
+	if err := t.a.tf.Init(t.ctx, t.dir, func(s string) { t.say("%s", s) }); err != nil {
+		return nil, err
+	}
+	t.progress = newProgress(t.a.names.Label, t.record)
+	if err := t.terraformPlan(); err != nil {
+		return nil, err
+	}
+	return t.a.tf.ReadPlan(t.ctx, t.dir)
+}
+
+// terraformPlan runs terraform plan, again if it hangs.
+func (t *attempt) terraformPlan() error {
+	for try := 1; ; try++ {
+		cmd, err := t.a.tf.Plan(t.dir, t.vars, len(t.manifest.VMs))
+		if err != nil {
+			return err
+		}
+		err = t.follow(cmd, cmd.Kill) // a plan changes nothing
+		switch {
+		case err == nil:
+			return nil
+		case t.ctx.Err() != nil:
+			return context.Cause(t.ctx)
+		case !errors.Is(err, errHung):
+			return t.progress.Error("planning", err)
+		case try == planTries:
+			return fmt.Errorf("planning hung %d times and was killed each time: look at libvirt on the hypervisor", try)
+		}
+		t.warn("the plan did not end in %s and was killed; trying again", cmd.total)
+		t.progress.Retry()
+	}
+}
+
+// follow records a command's output until it ends; stop is called when the
+// run is ended from outside.
+func (t *attempt) follow(cmd *command, stop func()) error {
+	t.mu.Lock()
+	t.cmd = cmd
+	t.mu.Unlock()
+	unhook := context.AfterFunc(t.ctx, stop)
+	err := cmd.Wait(t.progress.Line)
+	unhook()
+	t.mu.Lock()
+	t.cmd = nil
+	t.mu.Unlock()
+	return err
+}
+
+// unchanged ends a run whose plan has no changes.
+func (t *attempt) unchanged() (model.RunState, error) {
+	if t.Kind == model.RunPlan {
+		return model.RunNoop, nil
+	}
+	acted, err := t.platform.Settle(t.ctx, t.job, t.manifest)
+	if err != nil {
+		return "", err
+	}
+	if err := t.applied(t.Digest); err != nil {
+		return "", err
+	}
+	if acted {
+		return model.RunSucceeded, nil
+	}
+	return model.RunNoop, nil
+}
+
+// wait waits for approval.
+func (t *attempt) wait(violations []model.Violation) error {
+	text := "every change waits for approval on this hypervisor"
+	if n := len(violations); n > 0 {
+		text = fmt.Sprintf("the plan would destroy what nobody agreed to lose: %s", violations[0].Label)
+		if n > 1 {
+			text += fmt.Sprintf(" and %d more", n-1)
+		}
+	}
+	if !t.enter(model.RunWaiting, model.Record{Level: model.LevelWarn, Message: text, Violations: violations}) {
+		return context.Cause(t.ctx)
+	}
+	select {
+	case <-t.approved:
+		t.say("approved")
+		return nil
+	case <-t.ctx.Done():
+		return context.Cause(t.ctx)
+	}
+}
+
+// apply applies the plan.
+func (t *attempt) apply(plan *tfjson.Plan) (model.RunState, error) {
+	if !t.enter(model.RunApplying, model.Record{}) {
+		return "", context.Cause(t.ctx)
+	}
+	if err := t.platform.BeforeApply(t.ctx, t.job, t.manifest, plan); err != nil {
+		return "", err
+	}
+	if err := t.a.tf.Backup(time.Now()); err != nil {
+		return "", err
+	}
+	if err := t.applied(""); err != nil { // nothing holds for sure from here on
+		return "", err
+	}
+	if t.ctx.Err() != nil {
+		return "", context.Cause(t.ctx)
+	}
+	t.progress.Apply()
+	cmd, err := t.a.tf.Apply(t.dir, t.vars)
+	if err != nil {
+		return "", err
+	}
+	if err := t.follow(cmd, cmd.Interrupt); err != nil {
+		if errors.Is(err, errHung) {
+			return "", fmt.Errorf("applying made no progress for %s and was killed: look at libvirt on the hypervisor", applyQuiet)
+		}
+		return "", t.progress.Error("applying", err)
+	}
+	if _, err := t.platform.Settle(t.ctx, t.job, t.manifest); err != nil {
+		return "", err
+	}
+	return model.RunSucceeded, t.applied(t.Digest)
+}
+
+// applied notes which config holds.
+func (t *attempt) applied(digest string) error {
+	return t.a.f.save(configFile, configs{Current: t.Digest, Applied: digest})
+}
+
+// config returns the folder of the config with that digest, fetching it if
+// this process did not yet: what an earlier one left may not be whole.
+func (a *agent) config(ctx context.Context, digest string) (string, wire.Manifest, error) {
+	if len(digest) != 64 {
+		return "", wire.Manifest{}, fmt.Errorf("the server ordered a run of a config without a digest (%q)", digest)
+	}
+	dir := a.f.path(configFolder, digest)
+	if a.fetched != digest {
+		b, err := a.fetch(ctx, digest)
+		if err != nil {
+			return "", wire.Manifest{}, err
+		}
+		if err := unpackConfig(a.f, digest, b); err != nil {
+			return "", wire.Manifest{}, err
+		}
+		a.fetched = digest
+	}
+	m, err := readManifest(dir)
+	if err != nil {
+		return "", m, err
+	}
+	return dir, m, a.learn(digest, m)
+}
+
+// learn makes a config the one that the agent goes by.
+func (a *agent) learn(digest string, m wire.Manifest) error {
+	st, err := a.tf.State()
+	if err != nil {
+		return err
+	}
+	if err := a.names.Learn(m, st.vms()); err != nil {
+		return err
+	}
+	var c configs
+	if err := a.f.load(configFile, &c); err != nil {
+		return err
+	}
+	if c.Current != digest {
+		c.Current = digest
+		if err := a.f.save(configFile, c); err != nil {
+			return err
+		}
+	}
+	a.manifest.Store(&m)
+	return pruneConfigs(a.f, digest)
+}
+
+// fetch fetches a config, over as many connections as it takes.
+func (a *agent) fetch(ctx context.Context, digest string) ([]byte, error) {
+	for try := 0; ; {
+		client, err := a.link.Client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		b, err := fetchConfig(ctx, client, digest)
+		if err == nil {
+			return b, nil
+		}
+		// A newer order may be on its way, or the connection be gone.
+		if pause(ctx, 500*time.Millisecond) != nil {
+			return nil, context.Cause(ctx)
+		}
+		if now, err := a.link.Client(ctx); err != nil || now != client {
+			continue
+		}
+		if try++; try == 3 {
+			return nil, fmt.Errorf("the config could not be fetched: %w", err)
+		}
+	}
+}

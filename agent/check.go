@@ -1,0 +1,53 @@
+package agent
+
+import (
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// changes tells whether a plan changes anything.
+func changes(plan *tfjson.Plan) bool {
+	for _, rc := range plan.ResourceChanges {
+		if rc.Mode == tfjson.ManagedResourceMode && rc.Change != nil && !rc.Change.Actions.NoOp() && !rc.Change.Actions.Read() {
+			return true
+		}
+	}
+	return false
+}
+
+// deletions are the destructive steps of a plan.
+func deletions(plan *tfjson.Plan) []model.Deletion {
+	var all []model.Deletion
+	for _, rc := range plan.ResourceChanges {
+		if rc.Mode != tfjson.ManagedResourceMode || rc.Change == nil {
+			continue
+		}
+		switch a := rc.Change.Actions; {
+		case a.Delete():
+			all = append(all, model.Deletion{Address: rc.Address})
+		case a.Replace():
+			all = append(all, model.Deletion{Address: rc.Address, Replace: true})
+		}
+	}
+	return all
+}
+
+// check holds a plan against what was announced. A plan that destroys more
+// waits for a person under every policy; under review every one does.
+func check(plan *tfjson.Plan, order wire.Run, label func(string) string) (violations []model.Violation, wait bool) {
+	violations = model.CheckPlan(deletions(plan), order.Announced, label)
+	return violations, len(violations) > 0 || order.Review
+}
+
+// doomed are the IDs of the VMs whose domain the plan destroys or replaces.
+func doomed(plan *tfjson.Plan) []string {
+	var ids []string
+	for _, d := range deletions(plan) {
+		if id, part, ok := model.ParseResource(d.Address); ok && part == model.PartDomain {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,118 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// Accelerations that the probe finds.
+const (
+	accelKVM = "kvm"
+	accelTCG = "tcg"
+)
+
+// probeTime is how long the probe's boot sector may take; with KVM it takes
+// less than a second.
+const probeTime = 10 * time.Second
+
+// accelMark is what the probe found, in which boot of the machine.
+type accelMark struct {
+	Boot  string `json:"boot"`
+	Accel string `json:"accel"`
+}
+
+// probe finds out whether KVM boots guests here, once per boot of the machine.
+// That /dev/kvm exists proves nothing: a nested one may start guests that
+// never run.
+func (a *agent) probe(ctx context.Context, say func(string, ...any)) (string, error) {
+	var mark accelMark
+	if err := a.f.load(accelFile, &mark); err == nil && mark.Accel != "" && mark.Boot == bootID() && mark.Boot != "" {
+		return mark.Accel, nil
+	}
+	mark = accelMark{bootID(), accelKVM}
+	if err := probeKVM(ctx); err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		mark.Accel = accelTCG
+		say("guests are emulated (tcg), which is slow: %v", err)
+	} else {
+		say("guests use KVM")
+	}
+	return mark.Accel, a.f.save(accelFile, mark)
+}
+
+// bootSector writes 16 to the port of qemu's debug exit device, which makes
+// qemu exit with status 2×16+1, and halts.
+var bootSector = []byte{
+	0xb0, 0x10, // mov al, 16
+	0xe6, 0xf4, // out 0xf4, al
+	0xf4,       // hlt
+	0xeb, 0xfd, // jmp to hlt
+}
+
+const bootSectorStatus = 33
+
+// probeKVM boots something by KVM. Its error says why that does not work.
+func probeKVM(ctx context.Context) error {
+	if _, err := os.Stat("/dev/kvm"); err != nil {
+		return errors.New("there is no /dev/kvm: is virtualisation on in the firmware?")
+	}
+	return bootProbe(ctx, "kvm", "host", probeTime)
+}
+
+func bootProbe(ctx context.Context, accel, cpu string, limit time.Duration) error {
+	if runtime.GOARCH != "amd64" {
+		return fmt.Errorf("KVM cannot be tried out on %s: set the hypervisor's accel to kvm if it works", runtime.GOARCH)
+	}
+	qemu, err := findQEMU()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "homelab-probe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	disk := make([]byte, 64<<10)
+	copy(disk, bootSector)
+	disk[510], disk[511] = 0x55, 0xaa
+	image := filepath.Join(dir, "boot.img")
+	if err := os.WriteFile(image, disk, 0o600); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, qemu, "-nodefaults", "-no-user-config", "-machine", "pc,accel="+accel, "-cpu", cpu, "-m", "16",
+		"-display", "none", "-no-reboot", "-boot", "c", "-drive", "format=raw,if=ide,file="+image,
+		"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04")
+	cmd.WaitDelay = time.Second
+	var stderr tail
+	cmd.Stderr = &stderr
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("KVM starts a guest that did not get through its first instructions in %s", limit)
+	case errors.As(err, &exit) && exit.ExitCode() == bootSectorStatus:
+		return nil
+	case err == nil:
+		return errors.New("KVM's guest ended without having run")
+	}
+	return fmt.Errorf("KVM does not start a guest: %w: %s", err, stderr.String())
+}
+
+func findQEMU() (string, error) {
+	for _, name := range []string{"qemu-system-x86_64", "/usr/libexec/qemu-kvm", "qemu-kvm", "kvm"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("there is no qemu-system-x86_64 on the hypervisor: install it")
+}

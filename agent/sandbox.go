@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// sandbox is the platform without libvirt: guests are terraform_data resources
+// and nothing else, so that they run as soon as they are in the state.
+type sandbox struct{ a *agent }
+
+func (s sandbox) Prepare(context.Context, *job, wire.Manifest) (map[string]string, error) {
+	return s.a.tf.variables(accelTCG), nil
+}
+
+func (sandbox) BeforeApply(context.Context, *job, wire.Manifest, *tfjson.Plan) error { return nil }
+
+func (sandbox) Settle(context.Context, *job, wire.Manifest) (bool, error) { return false, nil }
+
+func (s sandbox) Guests(_ context.Context, m wire.Manifest) ([]model.Guest, error) {
+	st, err := s.a.tf.State()
+	if err != nil {
+		return nil, err
+	}
+	vms := map[string]wire.VM{}
+	for _, vm := range m.VMs {
+		vms[vm.ID] = vm
+	}
+	var guests []model.Guest
+	for id := range st.domains() {
+		g := model.Guest{ID: id, Name: s.a.names.Of(id), State: model.GuestRunning}
+		if vm, ok := vms[id]; ok && vm.DomainName != "" {
+			g.Name = vm.DomainName
+			if !vm.Running {
+				g.State = model.GuestStopped
+			}
+		}
+		guests = append(guests, g)
+	}
+	return guests, nil
+}
+
+// Restart has nothing to restart in a sandbox, but the guest must exist.
+func (s sandbox) Restart(_ context.Context, _ wire.Manifest, id string) error {
+	st, err := s.a.tf.State()
+	if err != nil {
+		return err
+	}
+	if _, ok := st.domains()[id]; !ok {
+		return fmt.Errorf("%s has no guest here", s.a.names.Of(id))
+	}
+	return nil
+}
+
+func (sandbox) Adopt(context.Context, wire.Manifest, string) error {
+	return fmt.Errorf("there are no foreign guests in a sandbox")
+}
+
+func (sandbox) Down(context.Context) error { return nil }

@@ -1,0 +1,301 @@
+package agent
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// Times of a guest's way down.
+var (
+	shutdownGrace = 30 * time.Second // then it is switched off
+	acpiAgain     = 5 * time.Second  // a guest that boots may miss the first request
+)
+
+// domain is a domain as we see it.
+type domain struct {
+	libvirt.Domain
+	id    string // of the VM that it belongs to; empty for a foreign one
+	state model.GuestState
+}
+
+func (d domain) active() bool { return d.state != model.GuestStopped && d.state != model.GuestCrashed }
+
+// domains lists all domains: one call for all states, one more for each that
+// was not seen before.
+func (v *virt) domains(ctx context.Context) ([]domain, error) {
+	return call(ctx, v, func(l *libvirt.Libvirt) ([]domain, error) {
+		stats, err := l.ConnectGetAllDomainStats(nil, uint32(libvirt.DomainStatsState), 0)
+		if err != nil {
+			return nil, err
+		}
+		ids := map[libvirt.UUID]string{}
+		var all []domain
+		for _, s := range stats {
+			id, ok := v.ids[s.Dom.UUID]
+			if !ok {
+				if id, err = vmOf(l, s.Dom); err != nil {
+					if isCode(err, libvirt.ErrNoDomain) {
+						continue // gone meanwhile
+					}
+					return nil, err
+				}
+			}
+			ids[s.Dom.UUID] = id
+			all = append(all, domain{s.Dom, id, stateOf(s.Params)})
+		}
+		v.ids = ids
+		return all, nil
+	})
+}
+
+// forgetIDs makes the next listing read all metadata again.
+func (v *virt) forgetIDs(ctx context.Context) error {
+	return v.do(ctx, func(*libvirt.Libvirt) error {
+		v.ids = map[libvirt.UUID]string{}
+		return nil
+	})
+}
+
+// vmOf reads our metadata of a domain: the ID of the VM that it belongs to.
+func vmOf(l *libvirt.Libvirt, d libvirt.Domain) (string, error) {
+	text, err := l.DomainGetMetadata(d, int32(libvirt.DomainMetadataElement), libvirt.OptString{wire.MetadataNamespace}, libvirt.DomainAffectCurrent)
+	if isCode(err, libvirt.ErrNoDomainMetadata) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var vm struct {
+		ID string `xml:"id,attr"`
+	}
+	if err := xml.Unmarshal([]byte(text), &vm); err != nil {
+		return "", fmt.Errorf("domain %q has metadata of ours that cannot be read: %w", d.Name, err)
+	}
+	return vm.ID, nil
+}
+
+func stateOf(params []libvirt.TypedParam) model.GuestState {
+	for _, p := range params {
+		n, ok := p.Value.I.(int32)
+		if p.Field != "state.state" || !ok {
+			continue
+		}
+		switch libvirt.DomainState(n) {
+		case libvirt.DomainRunning, libvirt.DomainBlocked:
+			return model.GuestRunning
+		case libvirt.DomainPaused, libvirt.DomainPmsuspended:
+			return model.GuestPaused
+		case libvirt.DomainShutdown:
+			return model.GuestStopping
+		case libvirt.DomainShutoff:
+			return model.GuestStopped
+		case libvirt.DomainCrashed:
+			return model.GuestCrashed
+		}
+	}
+	return model.GuestUnknown
+}
+
+// Guests lists the domains, foreign ones too.
+func (v *virt) Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, error) {
+	byName := map[string]string{}
+	for _, vm := range m.VMs {
+		if vm.DomainName != "" {
+			byName[vm.DomainName] = vm.ID
+		}
+	}
+	all, err := v.domains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	guests := make([]model.Guest, 0, len(all))
+	for _, d := range all {
+		g := model.Guest{ID: d.id, Name: d.Name, State: d.state}
+		if vm := byName[d.Name]; vm != d.id {
+			g.Conflict = vm
+		}
+		guests = append(guests, g)
+	}
+	return guests, nil
+}
+
+// find finds the domain of a VM.
+func (v *virt) find(ctx context.Context, id string) (domain, bool, error) {
+	all, err := v.domains(ctx)
+	if err != nil {
+		return domain{}, false, err
+	}
+	for _, d := range all {
+		if d.id == id {
+			return d, true, nil
+		}
+	}
+	return domain{}, false, nil
+}
+
+// start brings a guest to running.
+func (v *virt) start(ctx context.Context, d domain) error {
+	err := v.do(ctx, func(l *libvirt.Libvirt) error {
+		if d.state == model.GuestPaused {
+			return l.DomainResume(d.Domain)
+		}
+		return l.DomainCreate(d.Domain)
+	})
+	if err != nil && !isCode(err, libvirt.ErrOperationInvalid) { // which says that it runs already
+		return fmt.Errorf("cannot start %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+// off tells whether a guest is off, or gone altogether.
+func (v *virt) off(ctx context.Context, d domain) (bool, error) {
+	return call(ctx, v, func(l *libvirt.Libvirt) (bool, error) {
+		state, _, err := l.DomainGetState(d.Domain, 0)
+		if isCode(err, libvirt.ErrNoDomain) {
+			return true, nil
+		}
+		s := libvirt.DomainState(state)
+		return err == nil && (s == libvirt.DomainShutoff || s == libvirt.DomainCrashed), err
+	})
+}
+
+// stop shuts a guest down by ACPI and switches it off if that takes too long.
+// It tells whether the guest went by itself.
+func (v *virt) stop(ctx context.Context, d domain) (bool, error) {
+	grace, cancel := context.WithTimeout(ctx, shutdownGrace)
+	defer cancel()
+	var asked time.Time
+	for {
+		off, err := v.off(grace, d)
+		if off {
+			return true, nil
+		}
+		if grace.Err() != nil {
+			break
+		}
+		if err != nil {
+			return false, fmt.Errorf("cannot shut %s down: %w", d.Name, err)
+		}
+		if d.state == model.GuestPaused { // it cannot hear the request
+			_ = v.do(grace, func(l *libvirt.Libvirt) error { return l.DomainResume(d.Domain) })
+			d.state = model.GuestRunning
+		}
+		if time.Since(asked) >= acpiAgain {
+			asked = time.Now()
+			// An error here shows by the guest not going down.
+			_ = v.do(grace, func(l *libvirt.Libvirt) error {
+				return l.DomainShutdownFlags(d.Domain, libvirt.DomainShutdownAcpiPowerBtn)
+			})
+		}
+		_ = pause(grace, 250*time.Millisecond)
+	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	err := v.do(ctx, func(l *libvirt.Libvirt) error { return l.DomainDestroy(d.Domain) })
+	if err != nil && !isCode(err, libvirt.ErrOperationInvalid) && !isCode(err, libvirt.ErrNoDomain) {
+		return false, fmt.Errorf("cannot switch %s off: %w", d.Name, err)
+	}
+	return false, nil
+}
+
+// Restart shuts the guest of a VM down and starts it again.
+func (v *virt) Restart(ctx context.Context, _ wire.Manifest, id string) error {
+	d, ok, err := v.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s has no domain here", v.a.names.Of(id))
+	}
+	if d.active() {
+		if _, err := v.stop(ctx, d); err != nil {
+			return err
+		}
+		d.state = model.GuestStopped
+	}
+	return v.start(ctx, d)
+}
+
+// Adopt gives the domain that bears the name of a VM the VM's ID, and takes
+// over the volumes of the VM's names. The next run brings both under
+// terraform's control.
+func (v *virt) Adopt(ctx context.Context, m wire.Manifest, id string) error {
+	vm, ok := vmIn(m, id)
+	if !ok || vm.DomainName == "" {
+		return errors.New("the VM has no domain in this hypervisor's config: enable it and activate its profile first")
+	}
+	all, err := v.domains(ctx)
+	if err != nil {
+		return err
+	}
+	if err := v.made.Add(volumesOf(vm)...); err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.Name != vm.DomainName || d.id == id {
+			continue
+		}
+		if d.id != "" {
+			return fmt.Errorf("domain %q belongs to another VM (ID %s)", d.Name, d.id)
+		}
+		text := fmt.Sprintf("<vm id=%q/>", id)
+		err := v.do(ctx, func(l *libvirt.Libvirt) error {
+			flags := libvirt.DomainAffectConfig
+			if d.active() {
+				flags |= libvirt.DomainAffectLive
+			}
+			delete(v.ids, d.UUID)
+			return l.DomainSetMetadata(d.Domain, int32(libvirt.DomainMetadataElement), libvirt.OptString{text},
+				libvirt.OptString{"homelab"}, libvirt.OptString{wire.MetadataNamespace}, flags)
+		})
+		if err != nil {
+			return fmt.Errorf("cannot mark domain %q as ours: %w", d.Name, err)
+		}
+	}
+	return nil
+}
+
+// Down shuts down all guests, foreign ones too, all at once.
+func (v *virt) Down(ctx context.Context) error {
+	all, err := v.domains(ctx)
+	if err != nil {
+		return err
+	}
+	errs := make(chan error, len(all))
+	n := 0
+	for _, d := range all {
+		if !d.active() {
+			continue
+		}
+		n++
+		go func() {
+			clean, err := v.stop(ctx, d)
+			if err == nil && !clean {
+				v.a.log.Warn("the guest did not shut down and was switched off", "guest", d.Name)
+			}
+			errs <- err
+		}()
+	}
+	for range n {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
+func vmIn(m wire.Manifest, id string) (wire.VM, bool) {
+	for _, vm := range m.VMs {
+		if vm.ID == id {
+			return vm, true
+		}
+	}
+	return wire.VM{}, false
+}

@@ -1,0 +1,281 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/digitalocean/go-libvirt"
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// Prepare makes pools, images and seeds, finds out about KVM, and stops a run
+// that would meet a domain or a volume that is not ours.
+func (v *virt) Prepare(ctx context.Context, j *job, m wire.Manifest) (map[string]string, error) {
+	if err := v.forgetIDs(ctx); err != nil {
+		return nil, err
+	}
+	if err := v.pools(ctx, j, m); err != nil {
+		return nil, err
+	}
+	if j.Kind == model.RunApply {
+		if err := v.images(ctx, j, m); err != nil {
+			return nil, err
+		}
+	}
+	if err := makeSeeds(j.a.f, m); err != nil {
+		return nil, err
+	}
+	if err := v.foreign(ctx, m); err != nil {
+		return nil, err
+	}
+	accel := m.Accel
+	if accel != accelKVM && accel != accelTCG {
+		var err error
+		if accel, err = v.a.probe(ctx, j.say); err != nil {
+			return nil, err
+		}
+	}
+	v.a.accel.Store(&accel)
+	return v.a.tf.variables(accel), nil
+}
+
+// foreign finds domains and volumes that bear names of ours and are not ours.
+func (v *virt) foreign(ctx context.Context, m wire.Manifest) error {
+	st, err := v.a.tf.State()
+	if err != nil {
+		return err
+	}
+	all, err := v.domains(ctx)
+	if err != nil {
+		return err
+	}
+	names := map[string]domain{}
+	for _, d := range all {
+		names[d.Name] = d
+	}
+	var found []string
+	for _, vm := range m.VMs {
+		d, ok := names[vm.DomainName]
+		if ok && vm.DomainName != "" && d.id != vm.ID {
+			found = append(found, fmt.Sprintf("domain %q: `vm adopt %s` makes it ours", d.Name, vm.Name))
+			continue
+		}
+		theirs, err := v.foreignVolumes(ctx, vm, st, ok)
+		if err != nil {
+			return err
+		}
+		for _, x := range theirs {
+			found = append(found, fmt.Sprintf("volume %q: `vm adopt %s` makes it ours", x, vm.Name))
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return fmt.Errorf("there are guests or disks on the hypervisor that bear names of ours but are not ours, and they are left alone: %s; or rename the VM, or remove them by hand", strings.Join(found, "; "))
+}
+
+// foreignVolumes finds volumes of a VM's names that neither terraform's state
+// nor we know, and that no domain of the VM uses.
+func (v *virt) foreignVolumes(ctx context.Context, vm wire.VM, st state, hasDomain bool) ([]volume, error) {
+	known := st.volumes()
+	var theirs []volume
+	for _, x := range volumesOf(vm) {
+		if slices.Contains(known, x) || v.made.Has(x) {
+			continue
+		}
+		path, err := v.volumePath(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		if path == "" {
+			continue
+		}
+		if hasDomain { // it is ours by now
+			used, err := v.uses(ctx, vm.ID, path)
+			if err != nil {
+				return nil, err
+			}
+			if used {
+				continue
+			}
+		}
+		theirs = append(theirs, x)
+	}
+	return theirs, nil
+}
+
+// volumePath is where a volume lies, "" if there is none.
+func (v *virt) volumePath(ctx context.Context, x volume) (string, error) {
+	return call(ctx, v, func(l *libvirt.Libvirt) (string, error) {
+		pool, err := l.StoragePoolLookupByName(x.Pool)
+		if isCode(err, libvirt.ErrNoStoragePool) {
+			return "", nil // terraform says so better
+		}
+		if err != nil {
+			return "", err
+		}
+		vol, err := l.StorageVolLookupByName(pool, x.Name)
+		if isCode(err, libvirt.ErrNoStorageVol) {
+			return "", nil
+		}
+		return vol.Key, err
+	})
+}
+
+// uses tells whether the domain of a VM has that file as a disk.
+func (v *virt) uses(ctx context.Context, id, path string) (bool, error) {
+	d, ok, err := v.find(ctx, id)
+	if err != nil || !ok {
+		return false, err
+	}
+	text, err := call(ctx, v, func(l *libvirt.Libvirt) (string, error) { return l.DomainGetXMLDesc(d.Domain, 0) })
+	if err != nil {
+		return false, err
+	}
+	files, err := diskFiles(text)
+	return slices.Contains(files, path), err
+}
+
+// volumes are the volumes that the state has.
+func (s state) volumes() []volume {
+	var all []volume
+	for _, r := range s.Resources {
+		for _, i := range r.Instances {
+			if r.Type == "libvirt_volume" {
+				all = append(all, volume{i.Attributes.Pool, i.Attributes.Name})
+			}
+		}
+	}
+	return all
+}
+
+// BeforeApply shuts down the guests that the plan destroys or replaces, takes
+// domains of ours away that terraform does not know, and notes the volumes
+// that terraform is about to make.
+func (v *virt) BeforeApply(ctx context.Context, j *job, m wire.Manifest, plan *tfjson.Plan) error {
+	var ours []volume
+	for _, vm := range m.VMs {
+		ours = append(ours, volumesOf(vm)...)
+	}
+	if err := v.made.Keep(ours); err != nil {
+		return err
+	}
+	if err := v.made.Add(ours...); err != nil {
+		return err
+	}
+	all, err := v.domains(ctx)
+	if err != nil {
+		return err
+	}
+	hit := doomed(plan)
+	for _, d := range all {
+		if d.id == "" {
+			continue
+		}
+		if slices.Contains(hit, d.id) && d.active() {
+			if err := v.stopFor(ctx, j, d, "before its domain is replaced or removed"); err != nil {
+				return err
+			}
+		}
+		if d.state == model.GuestPaused && !slices.Contains(hit, d.id) { // would fail the apply
+			if err := v.start(ctx, d); err != nil {
+				j.warn("%s is paused: %v", d.Name, err)
+			}
+		}
+	}
+	return v.orphans(ctx, j, m)
+}
+
+// stopFor stops a guest and says so in the run's log.
+func (v *virt) stopFor(ctx context.Context, j *job, d domain, why string) error {
+	j.say("shutting %s down %s", d.Name, why)
+	clean, err := v.stop(ctx, d)
+	if err != nil {
+		return err
+	}
+	if !clean {
+		j.warn("%s did not shut down in %s and was switched off", d.Name, shutdownGrace)
+	}
+	return nil
+}
+
+// orphans undefines domains that carry an ID of ours but are not the ones that
+// terraform knows; their disks stay. Terraform makes those anew that are in
+// the config. One that is not is touched only if its end was announced.
+func (v *virt) orphans(ctx context.Context, j *job, m wire.Manifest) error {
+	st, err := v.a.tf.State()
+	if err != nil {
+		return err
+	}
+	known := st.domains()
+	all, err := v.domains(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.id == "" || known[d.id] == uuidString(d.UUID) {
+			continue
+		}
+		vm, wanted := vmIn(m, d.id)
+		if !(wanted && vm.DomainName != "") && !slices.Contains(j.Announced.Domains, d.id) {
+			j.warn("domain %q carries the ID %s of ours, is in no config here and was not announced to go: it is left alone", d.Name, d.id)
+			continue
+		}
+		if err := v.undefine(ctx, j, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *virt) undefine(ctx context.Context, j *job, d domain) error {
+	if d.active() {
+		if err := v.stopFor(ctx, j, d, "because terraform does not know its domain, which is made anew on the same disks"); err != nil {
+			return err
+		}
+	}
+	err := v.do(ctx, func(l *libvirt.Libvirt) error {
+		return l.DomainUndefineFlags(d.Domain, libvirt.DomainUndefineManagedSave|libvirt.DomainUndefineSnapshotsMetadata|libvirt.DomainUndefineNvram)
+	})
+	if err != nil && !isCode(err, libvirt.ErrNoDomain) {
+		return fmt.Errorf("cannot undefine %s: %w", d.Name, err)
+	}
+	j.say("%s was undefined; its disks were kept", d.Name)
+	return nil
+}
+
+// Settle brings guests to running or stopped, as the config wants them.
+func (v *virt) Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool, err error) {
+	all, err := v.domains(ctx)
+	if err != nil {
+		return false, err
+	}
+	byID := map[string]domain{}
+	for _, d := range all {
+		if d.id != "" {
+			byID[d.id] = d
+		}
+	}
+	var errs []error
+	for _, vm := range m.VMs {
+		d, ok := byID[vm.ID]
+		if !ok || vm.DomainName == "" {
+			continue
+		}
+		switch {
+		case vm.Running && d.state != model.GuestRunning && d.state != model.GuestStopping:
+			j.say("starting %s", d.Name)
+			errs, acted = append(errs, v.start(ctx, d)), true
+		case !vm.Running && d.active():
+			errs, acted = append(errs, v.stopFor(ctx, j, d, "because it is not wanted on")), true
+		}
+	}
+	// The pools show what was made and removed.
+	return acted, errors.Join(append(errs, makeSeedsOnly(j.a.f, m))...)
+}
