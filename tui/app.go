@@ -1,0 +1,260 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"homelab/model"
+)
+
+// Options are what a session says of its terminal. The zero value will do.
+type Options struct {
+	// Context ends the dashboard's background work and its watch of the lab
+	// when the session ends in another way than by quitting.
+	Context context.Context
+	// Width and Height are the terminal's until it says otherwise.
+	Width, Height int
+	// NoColor draws without colours, whatever the terminal can do.
+	NoColor bool
+	// Now is the clock; its location is the one that times are shown in.
+	Now func() time.Time
+}
+
+// screen is one screen of the dashboard. Its methods run in the event loop and
+// do no I/O.
+type screen interface {
+	title() string
+	// refresh is called when the cache is new (dirty says what changed) and
+	// when the screen comes to the front (dirty is nil).
+	refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd
+	actions(a *app) []action
+	draw(a *app, w, h int) []line
+}
+
+// listed is a screen with a list that is moved in and filtered.
+type listed interface{ rows() *list }
+
+// typist is a screen that takes all keys but ctrl+c as its own.
+type typist interface {
+	key(a *app, k tea.KeyPressMsg) tea.Cmd
+	paste(a *app, s string) tea.Cmd
+	// unsaved tells whether leaving would lose what was typed.
+	unsaved() bool
+}
+
+// scroller is a screen that scrolls: it takes the keys that do so first.
+type scroller interface{ scroll(k tea.KeyPressMsg) bool }
+
+// overlay lies over the screen and takes all keys but ctrl+c.
+type overlay interface {
+	key(a *app, k tea.KeyPressMsg) tea.Cmd
+	paste(a *app, s string)
+	draw(a *app, w, h int) (title string, body []line, edge ink)
+}
+
+// app is the root model.
+type app struct {
+	lab     Lab
+	opts    Options
+	ctx     context.Context
+	cancel  context.CancelFunc
+	watcher *model.Watcher
+
+	w, h    int
+	theme   *theme
+	dark    bool
+	profile colorprofile.Profile
+
+	cache *cache
+	now   time.Time
+
+	tab     int
+	roots   []screen // by tab; nil until it is gone to
+	stack   []screen
+	overlay overlay
+	filter  *input // the filter is being typed
+
+	toast   line
+	toastID int
+	last    model.Revision // this session's last change, which u undoes
+	recent  recentRuns
+}
+
+// tabs are the screens that a digit goes to.
+var tabs = [...]struct {
+	name string
+	make func() screen
+}{
+	{"Hypervisors", func() screen { return &home{} }},
+	{"VMs", func() screen { return &vms{} }},
+	{"Profiles", func() screen { return &profiles{} }},
+	{"Outlets", func() screen { return &outlets{} }},
+	{"Images", func() screen { return &images{} }},
+	{"Runs", func() screen { return &runs{} }},
+	{"History", func() screen { return &history{} }},
+}
+
+// New returns the dashboard for one session. It watches the lab until it quits
+// or opts.Context ends.
+func New(lab Lab, opts Options) tea.Model {
+	if opts.Context == nil {
+		opts.Context = context.Background()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	a := &app{lab: lab, opts: opts, w: opts.Width, h: opts.Height, dark: true, profile: colorprofile.TrueColor, now: opts.Now()}
+	a.ctx, a.cancel = context.WithCancel(opts.Context)
+	a.paint()
+	a.watcher = lab.Watch()
+	context.AfterFunc(a.ctx, a.watcher.Close)
+	a.cache = look(lab) // cheap, and the first frame is whole
+	a.roots = make([]screen, len(tabs))
+	a.roots[0] = tabs[0].make()
+	a.stack = []screen{a.roots[0]}
+	return a
+}
+
+func (a *app) paint() {
+	profile := a.profile
+	if a.opts.NoColor {
+		profile = colorprofile.ASCII
+	}
+	a.theme = newTheme(a.dark, profile)
+}
+
+// Init starts watching.
+func (a *app) Init() tea.Cmd {
+	return tea.Batch(
+		a.top().refresh(a, nil),
+		watch(a.ctx, a.lab, a.watcher, time.Time{}),
+		tick(a.ctx, time.Second, a.opts.Now),
+		tea.RequestBackgroundColor,
+	)
+}
+
+// Update routes a message.
+func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		a.w, a.h = msg.Width, msg.Height
+	case tea.BackgroundColorMsg:
+		a.dark = msg.IsDark()
+		a.paint()
+	case tea.ColorProfileMsg:
+		a.profile = msg.Profile
+		a.paint()
+	case changedMsg:
+		return a, a.changed(msg)
+	case tickMsg:
+		a.now = time.Time(msg)
+		return a, tick(a.ctx, a.beat(), a.opts.Now)
+	case done:
+		if msg != nil {
+			return a, msg(a)
+		}
+	case tea.PasteMsg:
+		return a, a.paste(msg.Content)
+	case tea.KeyPressMsg:
+		return a, a.key(msg)
+	}
+	return a, nil
+}
+
+// beat is how long the time that is shown may stand still: a second while a
+// run is under way, else ages are coarse.
+func (a *app) beat() time.Duration {
+	if len(a.cache.status.Runs) > 0 {
+		return time.Second
+	}
+	return 10 * time.Second
+}
+
+func (a *app) changed(msg changedMsg) tea.Cmd {
+	a.cache, a.now = msg.cache, a.opts.Now()
+	cmds := []tea.Cmd{watch(a.ctx, a.lab, a.watcher, msg.at)}
+	for _, s := range a.stack {
+		cmds = append(cmds, s.refresh(a, msg.dirty))
+	}
+	return tea.Batch(cmds...)
+}
+
+func (a *app) top() screen { return a.stack[len(a.stack)-1] }
+
+// open puts a screen over the ones that are open.
+func (a *app) open(s screen) tea.Cmd {
+	a.filter = nil
+	a.stack = append(a.stack, s)
+	return s.refresh(a, nil)
+}
+
+// back closes the front screen.
+func (a *app) back() tea.Cmd {
+	if len(a.stack) == 1 {
+		return nil
+	}
+	a.stack = a.stack[:len(a.stack)-1]
+	return a.top().refresh(a, nil)
+}
+
+// leave closes a screen if it is the front one still.
+func (a *app) leave(s screen) tea.Cmd {
+	if a.top() == s {
+		return a.back()
+	}
+	return nil
+}
+
+// show goes to one of the tabs.
+func (a *app) show(tab int) tea.Cmd {
+	a.tab = (tab + len(tabs)) % len(tabs)
+	if a.roots[a.tab] == nil {
+		a.roots[a.tab] = tabs[a.tab].make()
+	}
+	a.filter = nil
+	a.stack = []screen{a.roots[a.tab]}
+	return a.top().refresh(a, nil)
+}
+
+// say shows a message in the status line for a while.
+func (a *app) say(i ink, sign, s string) tea.Cmd {
+	a.toast = line{{sign + " " + s, i}}
+	a.toastID++
+	id := a.toastID
+	return a.after(8*time.Second, func(a *app) tea.Cmd {
+		if a.toastID == id {
+			a.toast = nil
+		}
+		return nil
+	})
+}
+
+// fail shows an error: in the status line where it fits, else in a box.
+func (a *app) fail(err error) tea.Cmd {
+	if s := err.Error(); width(clean(s)) > a.w-4 {
+		a.overlay = &message{title: "That did not work", text: s}
+		return nil
+	}
+	return a.say(inkBad, signFailed, err.Error())
+}
+
+// quit ends the session, after a question where something typed would be lost.
+func (a *app) quit() tea.Cmd {
+	if t, ok := a.top().(typist); ok && t.unsaved() {
+		a.overlay = &confirm{
+			title: "Quit?", level: stops, verb: "quit and lose it",
+			lines: []line{text(inkText, "What you typed has not been saved.")},
+			do:    func(a *app) tea.Cmd { return a.end() },
+		}
+		return nil
+	}
+	return a.end()
+}
+
+func (a *app) end() tea.Cmd {
+	a.cancel()
+	return tea.Quit
+}

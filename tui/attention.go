@@ -1,0 +1,171 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"homelab/model"
+)
+
+// note is one thing that needs attention, in words.
+type note struct {
+	ink  ink
+	rank int // lower comes first
+	sign string
+	hv   string
+	text string
+	at   time.Time // a moment that belongs to the text, drawn after it
+}
+
+// notesOf lists what needs attention, what waits for a person first.
+func notesOf(c *cache) []note {
+	var notes []note
+	for i := range c.hvs {
+		if n, ok := noteOf(&c.hvs[i]); ok {
+			notes = append(notes, n)
+		}
+		notes = append(notes, foreign(c, &c.hvs[i])...)
+	}
+	for _, name := range model.Names(c.status.Outlets) {
+		if st := c.status.Outlets[name]; st.Error != "" {
+			notes = append(notes, note{ink: inkWarn, rank: 3, sign: signWarn, hv: name, text: "outlet does not answer: " + st.Error})
+		}
+	}
+	slices.SortStableFunc(notes, func(a, b note) int { return a.rank - b.rank })
+	return notes
+}
+
+func noteOf(r *hvRow) (note, bool) {
+	n := note{hv: r.Name, ink: inkWarn, sign: signWarn}
+	switch r.st.Phase {
+	case model.PhaseWaiting:
+		n.rank, n.text = 0, "waits for your approval"
+		if r.run != nil && len(r.run.Violations) > 0 {
+			n.text += ": it would destroy " + sentence(labels(r.run.Violations))
+		}
+	case model.PhaseRetrying:
+		n.rank, n.ink, n.sign = 1, inkBad, signFailed
+		n.text, n.at = "failed: "+firstLine(r.st.Error), r.st.RetryAt
+	case model.PhaseIncomplete:
+		n.rank, n.ink, n.sign, n.text = 1, inkBad, signFailed, "cannot be configured: "+firstLine(r.st.Error)
+	case model.PhaseOffline:
+		n.rank, n.text = 2, "agent is offline"
+	case model.PhaseNew:
+		n.rank, n.text = 4, "has no agent yet: homelab agent --join, with a token of agent invite "+r.Name
+	case model.PhaseHeld:
+		n.rank, n.text = 5, "is held: nothing is applied until it is released"
+	default:
+		return note{}, false
+	}
+	return n, true
+}
+
+// foreign says which domains stand in the way of a VM of ours.
+func foreign(c *cache, r *hvRow) []note {
+	var notes []note
+	for _, g := range r.st.Guests {
+		if g.Conflict == "" {
+			continue
+		}
+		name := g.Name
+		for _, i := range r.vms {
+			if c.vms[i].ID == g.Conflict {
+				name = c.vms[i].Name
+			}
+		}
+		notes = append(notes, note{
+			ink: inkBad, rank: 1, sign: signWarn, hv: r.Name,
+			text: "a domain " + g.Name + " that is not ours is in the way: vm adopt " + name,
+		})
+	}
+	return notes
+}
+
+// labels names what violations are about.
+func labels(vs []model.Violation) []string {
+	var out []string
+	for _, v := range vs {
+		l := v.Label
+		if l == "" {
+			l = v.Address
+		}
+		if !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return s
+}
+
+// line draws a note.
+func (n note) line(now time.Time) line {
+	l := line{{n.sign + " ", n.ink}, {n.hv, inkName}, {" " + n.text, n.ink}}
+	if !n.at.IsZero() {
+		l = append(l, span{"; retries at " + moment(now, n.at), inkDim})
+	}
+	return l
+}
+
+// powerSign is how power is shown: a sign and a word.
+func powerSign(p model.Power) (string, string, ink) {
+	switch p {
+	case model.PowerOn:
+		return signOn, "on", inkGood
+	case model.PowerOff:
+		return signOff, "off", inkDim
+	}
+	return signUnknown, "unknown", inkDim
+}
+
+// agentWords says how a hypervisor's agent is.
+func agentWords(s model.AgentState) (string, ink) {
+	switch s {
+	case model.AgentOnline:
+		return "online", inkGood
+	case model.AgentOffline:
+		return "offline", inkWarn
+	}
+	return "never", inkDim
+}
+
+// phaseLine says what a hypervisor is doing; progress is drawn where a run
+// has some.
+func phaseLine(r *hvRow, now time.Time, w int) line {
+	st := r.st
+	switch st.Phase {
+	case model.PhaseInSync:
+		return line{{signDone + " in sync", inkGood}}
+	case model.PhaseOff:
+		return text(inkDim, signOff+" off")
+	case model.PhaseNew:
+		return text(inkDim, signNone+" no agent yet")
+	case model.PhaseOffline:
+		return text(inkWarn, signWarn+" agent offline")
+	case model.PhaseHeld:
+		return text(inkWarn, signHalf+" held")
+	case model.PhaseWaiting:
+		return text(inkWarn, signWarn+" waits for approval")
+	case model.PhaseIncomplete:
+		return text(inkBad, signFailed+" incomplete: "+firstLine(st.Error))
+	case model.PhaseRetrying:
+		l := text(inkBad, signFailed+" failed")
+		if !st.RetryAt.IsZero() {
+			l = append(l, span{", retries at " + moment(now, st.RetryAt), inkDim})
+		}
+		return l
+	case model.PhaseApplying:
+		l := text(inkBusy, signRun+" applying ")
+		if r.run != nil && r.run.Summary.Total > 0 {
+			l = append(l, bar(r.run.Summary.Done, r.run.Summary.Total, min(max(w-18, 4), 16))...)
+		}
+		return l
+	case "":
+		return text(inkDim, signUnknown+" unknown")
+	}
+	return text(inkBusy, signRun+" "+string(st.Phase))
+}

@@ -1,0 +1,213 @@
+package tui
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"homelab/model"
+)
+
+// cache is what all screens of a session are drawn from: one snapshot of the
+// lab and what is derived from it. It is never changed, only replaced.
+type cache struct {
+	state   *model.State
+	status  model.Status
+	hvs     []hvRow // by name
+	vms     []vmRow // by name
+	notes   []note  // what needs attention, worst first
+	machine counts
+	guest   counts
+}
+
+type counts struct{ running, wanted int }
+
+// hvRow is a hypervisor with all that is known of it.
+type hvRow struct {
+	model.Hypervisor
+	st    model.HypervisorStatus
+	run   *model.Run // under way
+	vms   []int      // indices into cache.vms
+	guest counts
+}
+
+// vmRow is a VM with its guest.
+type vmRow struct {
+	model.VM
+	guest  guest
+	search string // lower case: what a filter looks at
+}
+
+// guest is what is known of a VM's guest, in one word.
+type guest struct {
+	word string
+	sign string
+	ink  ink
+	up   bool
+}
+
+// look takes a snapshot. prev saves work where nothing changed.
+func look(lab Lab) *cache {
+	c := &cache{state: lab.State(), status: lab.Status()}
+	at := map[string][]int{}
+	active := c.state.ActiveProfile()
+	names := model.Names(c.state.VMs)
+	c.vms = make([]vmRow, 0, len(names))
+	for i, name := range names {
+		vm := c.state.VMs[name]
+		row := vmRow{VM: vm, guest: guestOf(vm, active, c.status.Hypervisors[vm.Hypervisor])}
+		row.search = vmSearch(row)
+		c.vms = append(c.vms, row)
+		at[vm.Hypervisor] = append(at[vm.Hypervisor], i)
+	}
+	for _, name := range model.Names(c.state.Hypervisors) {
+		c.addHypervisor(c.state.Hypervisors[name], at[name], active)
+	}
+	c.notes = notesOf(c)
+	return c
+}
+
+func (c *cache) addHypervisor(hv model.Hypervisor, vms []int, active string) {
+	row := hvRow{Hypervisor: hv, st: c.status.Hypervisors[hv.Name], vms: vms}
+	if run, ok := c.status.Runs[row.st.Run]; ok && row.st.Run != 0 {
+		row.run = &run
+	}
+	for _, i := range vms {
+		vm := c.vms[i]
+		if vm.Enabled && vm.Running && slices.Contains(vm.Profiles, active) {
+			row.guest.wanted++
+		}
+	}
+	if row.st.Agent == model.AgentOnline {
+		row.guest.running = row.st.RunningGuests()
+	}
+	c.machine.wanted++
+	if isUp(row.st) {
+		c.machine.running++
+	}
+	c.guest.running += row.guest.running
+	c.guest.wanted += row.guest.wanted
+	c.hvs = append(c.hvs, row)
+}
+
+// isUp tells whether a machine is known to be up.
+func isUp(st model.HypervisorStatus) bool {
+	return st.Power == model.PowerOn || st.Agent == model.AgentOnline
+}
+
+// guestOf says how a VM's guest is.
+func guestOf(vm model.VM, active string, st model.HypervisorStatus) guest {
+	for _, g := range st.Guests {
+		if g.Conflict != "" && g.Conflict == vm.ID {
+			return guest{"conflict", signWarn, inkBad, false}
+		}
+	}
+	wanted := vm.Enabled && slices.Contains(vm.Profiles, active)
+	g, found := st.Guest(vm.ID)
+	switch {
+	case st.Agent != model.AgentOnline && wanted && st.Phase == model.PhaseOff:
+		return guest{"off", signOff, inkDim, false}
+	case st.Agent != model.AgentOnline && wanted:
+		return guest{"unknown", signUnknown, inkDim, false}
+	case !vm.Enabled && !found:
+		return guest{"disabled", signNone, inkDim, false}
+	case !wanted && !found:
+		return guest{"inactive", signNone, inkDim, false}
+	case !found && vm.Running:
+		return guest{"pending", signHalf, inkBusy, false}
+	case !found:
+		return guest{"defined", signOff, inkDim, false}
+	case !wanted:
+		return guest{"leaving", signHalf, inkWarn, g.State == model.GuestRunning}
+	}
+	return guestState(g.State, vm.Running)
+}
+
+func guestState(s model.GuestState, wanted bool) guest {
+	switch s {
+	case model.GuestRunning:
+		if !wanted {
+			return guest{"running", signOn, inkWarn, true}
+		}
+		return guest{"running", signOn, inkGood, true}
+	case model.GuestStopped:
+		if wanted {
+			return guest{"stopped", signOff, inkWarn, false}
+		}
+		return guest{"stopped", signOff, inkDim, false}
+	case model.GuestPaused:
+		return guest{"paused", signHalf, inkWarn, true}
+	case model.GuestStopping:
+		return guest{"stopping", signHalf, inkBusy, true}
+	case model.GuestCrashed:
+		return guest{"crashed", signFailed, inkBad, false}
+	}
+	return guest{"unknown", signUnknown, inkDim, false}
+}
+
+// vmSearch is what a filter finds a VM by: plain words, and key:value for its
+// fields.
+func vmSearch(r vmRow) string {
+	var b strings.Builder
+	add := func(key, value string) {
+		if value != "" {
+			b.WriteString(key + ":" + value + " ")
+		}
+	}
+	add("name", r.Name)
+	add("hypervisor", r.Hypervisor)
+	add("role", r.Role)
+	add("image", r.Image)
+	add("state", r.guest.word)
+	add("ip", r.IP)
+	for _, p := range r.Profiles {
+		add("profile", p)
+	}
+	if r.Protected {
+		b.WriteString("protected")
+	}
+	return strings.ToLower(b.String())
+}
+
+// hypervisor finds a hypervisor's row.
+func (c *cache) hypervisor(name string) (*hvRow, bool) {
+	i, ok := slices.BinarySearchFunc(c.hvs, name, func(r hvRow, n string) int { return strings.Compare(r.Name, n) })
+	if !ok {
+		return nil, false
+	}
+	return &c.hvs[i], true
+}
+
+// vm finds a VM's row.
+func (c *cache) vm(name string) (*vmRow, bool) {
+	i, ok := slices.BinarySearchFunc(c.vms, name, func(r vmRow, n string) int { return strings.Compare(r.Name, n) })
+	if !ok {
+		return nil, false
+	}
+	return &c.vms[i], true
+}
+
+// runningOn names the guests that run on a hypervisor.
+func (c *cache) runningOn(row *hvRow) []string {
+	var names []string
+	for _, i := range row.vms {
+		if c.vms[i].guest.up {
+			names = append(names, c.vms[i].Name)
+		}
+	}
+	return names
+}
+
+// fedBy names the hypervisors that an outlet feeds.
+func (c *cache) fedBy(outlet string) []string {
+	var names []string
+	for i := range c.hvs {
+		if slices.Contains(c.hvs[i].Outlets, outlet) {
+			names = append(names, c.hvs[i].Name)
+		}
+	}
+	return names
+}
+
+// vmTag names a run as people do.
+func runTag(id uint64) string { return "run " + strconv.FormatUint(id, 10) }

@@ -1,0 +1,118 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// change is something that a person wants done to the desired state: what it
+// would do is found out first, asked about in proportion, then done.
+type change struct {
+	title string // "Stop web": the title of the question, and via in the history
+	verb  string // what y does
+	name  string // to be typed where a disk is lost
+	edit  model.Edit
+	lines []line // said before what happens
+	least damage // asked for at least
+	// commit replaces the plain commit of edit.
+	commit func(ctx context.Context, via string) (model.Revision, error)
+}
+
+// propose finds out what a change would do, and asks or does it.
+func (a *app) propose(c change) tea.Cmd {
+	return a.async(func(context.Context) done {
+		impacts, err := a.lab.Preview(c.edit)
+		return func(a *app) tea.Cmd {
+			if err != nil {
+				return a.fail(err)
+			}
+			level := max(damageOf(impacts), c.least)
+			if level == harmless {
+				return a.commit(c)
+			}
+			a.overlay = &confirm{
+				title: c.title + "?", lines: c.lines, impacts: impacts, level: level, name: c.name, verb: c.verb,
+				do: func(a *app) tea.Cmd { return a.commit(c) },
+			}
+			return nil
+		}
+	})
+}
+
+func (a *app) commit(c change) tea.Cmd {
+	via := "dashboard: " + c.title
+	return a.async(func(ctx context.Context) done {
+		var rev model.Revision
+		var err error
+		if c.commit != nil {
+			rev, err = c.commit(ctx, via)
+		} else {
+			rev, err = a.lab.Commit(ctx, via, c.edit)
+		}
+		return func(a *app) tea.Cmd {
+			if err != nil {
+				return a.fail(err)
+			}
+			return a.saved(c.title, rev)
+		}
+	})
+}
+
+// saved says that a revision was made and offers to undo it.
+func (a *app) saved(what string, rev model.Revision) tea.Cmd {
+	if rev.Number == 0 {
+		return a.say(inkDim, signNone, what+": it was so already")
+	}
+	a.last = rev
+	return a.say(inkGood, signDone, what+", revision "+strconv.FormatUint(rev.Number, 10)+"; u undoes it")
+}
+
+// proposeUndo asks whether to revert a revision, and shows what that does.
+func (a *app) proposeUndo(rev model.Revision) tea.Cmd {
+	n := strconv.FormatUint(rev.Number, 10)
+	first := ""
+	if len(rev.Changes) > 0 {
+		first = rev.Changes[0].Name
+	}
+	return a.propose(change{
+		title: "Undo revision " + n, verb: "undo it", name: first, least: stops, edit: revert(rev),
+		lines: []line{text(inkText, "By "+rev.Who+", "+rev.Via+": "+changedWords(rev)+".")},
+		commit: func(ctx context.Context, via string) (model.Revision, error) {
+			return a.lab.Undo(ctx, via, rev.Number)
+		},
+	})
+}
+
+// revert is the edit that an undo is, for its preview only: the server's own
+// also checks what was changed since.
+func revert(rev model.Revision) model.Edit {
+	return func(s *model.State) error {
+		var errs []error
+		for _, c := range rev.Changes {
+			if len(c.Before) == 0 {
+				errs = append(errs, s.Drop(c.Ref))
+				continue
+			}
+			errs = append(errs, s.Put(c.Ref, c.Before))
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// order does something that is no change of the desired state, and says so.
+func (a *app) order(what string, f func(ctx context.Context) error) tea.Cmd {
+	return a.async(func(ctx context.Context) done {
+		err := f(ctx)
+		return func(a *app) tea.Cmd {
+			if err != nil {
+				return a.fail(err)
+			}
+			return a.say(inkGood, signDone, what)
+		}
+	})
+}

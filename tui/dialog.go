@@ -1,0 +1,167 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// message is something that has to be read before going on.
+type message struct {
+	title, text string
+}
+
+func (m *message) key(a *app, k tea.KeyPressMsg) tea.Cmd {
+	a.overlay = nil
+	return nil
+}
+
+func (m *message) paste(*app, string) {}
+
+func (m *message) draw(a *app, w, h int) (string, []line, ink) {
+	body := wrapped(inkText, m.text, w, 0)
+	body = body[:min(len(body), max(h-2, 1))]
+	return m.title, append(body, nil, text(inkDim, "any key closes this")), inkBad
+}
+
+// confirm asks before something is done: for a yes, or for a name to be typed
+// where something is lost for good. It lists all that will happen.
+type confirm struct {
+	title   string
+	lines   []line         // what is said first
+	impacts []model.Impact // and what happens
+	level   damage
+	name    string // to be typed when level is loses
+	verb    string // what y does
+	do      func(a *app) tea.Cmd
+
+	in  input
+	top int // scrolled
+}
+
+func (c *confirm) typed() bool { return c.level == loses && c.name != "" }
+
+func (c *confirm) key(a *app, k tea.KeyPressMsg) tea.Cmd {
+	switch s := k.String(); {
+	case s == "esc", s == "n" && !c.typed():
+		a.overlay = nil
+		return nil
+	case s == "up" || s == "pgup":
+		c.top = max(c.top-1, 0)
+	case s == "down" || s == "pgdown":
+		c.top++
+	case c.typed() && s == "enter":
+		if c.in.value() == c.name {
+			return c.yes(a)
+		}
+	case c.typed():
+		c.in.key(k)
+	case s == "y":
+		return c.yes(a)
+	}
+	return nil
+}
+
+func (c *confirm) yes(a *app) tea.Cmd {
+	a.overlay = nil
+	return c.do(a)
+}
+
+func (c *confirm) paste(_ *app, s string) {
+	if c.typed() {
+		c.in.insert(s)
+	}
+}
+
+func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
+	var body []line
+	for _, l := range c.lines {
+		for _, s := range l {
+			body = append(body, wrapped(s.ink, s.text, w, 0)...)
+		}
+	}
+	if len(c.impacts) > 0 && len(body) > 0 {
+		body = append(body, nil)
+	}
+	body = append(body, impactLines(c.impacts, w)...)
+	edge := inkWarn
+	foot := []line{nil, {{"y", inkKey}, {" " + c.verb + "   ", inkText}, {"n", inkKey}, {" leave it as it is", inkDim}}}
+	if c.typed() {
+		edge = inkBad
+		ask := line{{"Type ", inkText}, {c.name, inkName}, {" to " + c.verb + ": ", inkText}}
+		foot = []line{nil, append(ask, c.in.draw(inkField, max(w-ask.size(), 8))...), {
+			{"enter", inkKey}, {" once it is typed   ", inkDim}, {"esc", inkKey}, {" leave it as it is", inkDim},
+		}}
+	}
+	return c.title, append(window(body, &c.top, h-len(foot)), foot...), edge
+}
+
+// window shows h of the lines from top on, and says that there are more.
+func window(body []line, top *int, h int) []line {
+	h = max(h, 2)
+	if len(body) <= h {
+		*top = 0
+		return body
+	}
+	*top = min(*top, len(body)-h+1)
+	shown := append([]line(nil), body[*top:min(*top+h-1, len(body))]...)
+	more := len(body) - *top - (h - 1)
+	words := "↑↓ the beginning is above"
+	if more > 0 {
+		words = "↑↓ " + count(more, "line") + " more"
+	}
+	return append(shown, text(inkDim, words))
+}
+
+// help lists the keys of the screen that it lies over.
+type help struct{ top int }
+
+func (h *help) key(a *app, k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "up", "k":
+		h.top = max(h.top-1, 0)
+	case "down", "j":
+		h.top++
+	case "pgup":
+		h.top = max(h.top-10, 0)
+	case "pgdown", "space":
+		h.top += 10
+	default:
+		a.overlay = nil
+	}
+	return nil
+}
+
+func (h *help) paste(*app, string) {}
+
+func (h *help) draw(a *app, w, height int) (string, []line, ink) {
+	var body []line
+	for _, b := range a.bindings() {
+		name := line{{b.show, inkKey}}.fit(11)
+		for n, t := range wrap(b.long, w-11) {
+			if n > 0 {
+				name = text(inkText, blanks(11))
+			}
+			body = append(body, append(name, span{t, inkText}))
+		}
+	}
+	return "Keys: " + a.top().title(), window(body, &h.top, height), inkRule
+}
+
+// plural picks the word for a number of things.
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+// upper begins a sentence.
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

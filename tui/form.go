@@ -1,0 +1,376 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// debounce is how long the preview waits for more typing.
+const debounce = 120 * time.Millisecond
+
+// values are what the fields of a form hold, by key.
+type values map[string]string
+
+// form adds or edits one object. While it is filled in it shows what saving
+// would do; saving checks that nobody has changed the object since.
+type form struct {
+	ref  model.Ref // of what is edited; its name is empty when adding
+	verb string    // what is done, for the title and the history
+	base uint64    // the version that the fields were read from
+
+	fields []*field
+	start  values // as read, to tell what was typed
+	at     int
+	top    int
+
+	// load makes the fields from the state; false: the object is gone.
+	load func(s *model.State) (fields []*field, version uint64, ok bool)
+	// edit is the change that the fields make.
+	edit func(v values, base uint64) model.Edit
+	// depend adjusts fields to others, such as pools to the hypervisor.
+	depend func(f *form, s *model.State)
+
+	serial  int // counts changes of the fields
+	tried   bool
+	saving  bool
+	known   int // serial that the preview below belongs to
+	impacts []model.Impact
+	trouble string // an error that belongs to no field
+}
+
+// newForm reads the fields; ref's name is empty when adding.
+func newForm(a *app, f *form) *form {
+	f.reload(a.cache.state)
+	f.known = -1
+	return f
+}
+
+func (f *form) reload(s *model.State) bool {
+	fields, version, ok := f.load(s)
+	if !ok {
+		return false
+	}
+	f.fields, f.base, f.impacts, f.trouble, f.tried = fields, version, nil, "", false
+	if f.depend != nil {
+		f.depend(f, s)
+	}
+	f.start = f.values()
+	return true
+}
+
+func (f *form) title() string { return f.verb }
+
+func (f *form) values() values {
+	v := values{}
+	for _, fl := range f.fields {
+		v[fl.key] = fl.value()
+	}
+	return v
+}
+
+func (f *form) field(key string) *field {
+	for _, fl := range f.fields {
+		if fl.key == key {
+			return fl
+		}
+	}
+	return nil
+}
+
+// unsaved tells whether something was typed that has not been saved.
+func (f *form) unsaved() bool {
+	for k, v := range f.values() {
+		if f.start[k] != v {
+			return true
+		}
+	}
+	return false
+}
+
+// stale tells whether somebody has changed the object since it was read.
+func (f *form) stale(s *model.State) (version uint64, stale bool) {
+	if f.ref.Name == "" {
+		return 0, false
+	}
+	_, version, ok := f.load(s)
+	return version, !ok || version != f.base
+}
+
+func (f *form) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
+	if dirty == nil && f.known == f.serial {
+		return nil
+	}
+	return f.preview(a)
+}
+
+func (f *form) actions(*app) []action {
+	var out []action
+	for _, b := range []binding{keySave, keyNext, keyPrev, keyChoose, keyLeave, keyFormHelp, keyFormQuit} {
+		out = append(out, action{binding: b})
+	}
+	return out
+}
+
+func (f *form) key(a *app, k tea.KeyPressMsg) tea.Cmd {
+	switch s := k.String(); s {
+	case "esc":
+		return f.quit(a)
+	case "f1":
+		a.overlay = &help{}
+		return nil
+	case "ctrl+s":
+		return f.save(a)
+	case "enter":
+		if f.at == len(f.fields)-1 {
+			return f.save(a)
+		}
+		f.at++
+		return nil
+	case "tab", "down":
+		f.at = (f.at + 1) % len(f.fields)
+		return nil
+	case "shift+tab", "up":
+		f.at = (f.at + len(f.fields) - 1) % len(f.fields)
+		return nil
+	}
+	if f.fields[f.at].press(k) {
+		return f.changed(a)
+	}
+	return nil
+}
+
+func (f *form) paste(a *app, s string) tea.Cmd {
+	if fl := f.fields[f.at]; fl.kind == typed {
+		fl.in.insert(s)
+		return f.changed(a)
+	}
+	return nil
+}
+
+// changed finds out, a little later, what saving would do now.
+func (f *form) changed(a *app) tea.Cmd {
+	fl := f.fields[f.at]
+	fl.touched, fl.err = true, ""
+	if f.depend != nil {
+		f.depend(f, a.cache.state)
+	}
+	f.serial++
+	serial := f.serial
+	return a.after(debounce, func(a *app) tea.Cmd {
+		if f.serial != serial {
+			return nil
+		}
+		return f.preview(a)
+	})
+}
+
+func (f *form) preview(a *app) tea.Cmd {
+	serial, edit := f.serial, f.edit(f.values(), 0)
+	return a.async(func(context.Context) done {
+		impacts, err := a.lab.Preview(edit)
+		return func(a *app) tea.Cmd {
+			if serial == f.serial {
+				f.known, f.impacts = serial, impacts
+				f.blame(err)
+			}
+			return nil
+		}
+	})
+}
+
+// blame puts errors beside the fields that they are about.
+func (f *form) blame(err error) {
+	for _, fl := range f.fields {
+		fl.err = ""
+	}
+	f.trouble = ""
+	if err == nil {
+		return
+	}
+	placed := false
+	for _, fe := range model.FieldErrors(err) {
+		if fl := f.field(fe.Field); fl != nil && fe.Ref.Kind == f.ref.Kind {
+			fl.err = fe.Rule
+			placed = true
+		}
+	}
+	var exists *model.ExistsError
+	if errors.As(err, &exists) && f.field("name") != nil {
+		f.field("name").err = "is taken"
+		placed = true
+	}
+	if !placed {
+		f.trouble = err.Error()
+	}
+}
+
+// save finds out what saving does, asks where it costs something, and commits.
+func (f *form) save(a *app) tea.Cmd {
+	if f.saving {
+		return nil
+	}
+	f.saving, f.tried = true, true
+	v := f.values()
+	return a.async(func(context.Context) done {
+		impacts, err := a.lab.Preview(f.edit(v, 0))
+		return func(a *app) tea.Cmd {
+			f.saving = false
+			f.known, f.impacts = f.serial, impacts
+			f.blame(err)
+			if err != nil {
+				return f.refused(a, err)
+			}
+			if level := damageOf(impacts); level > harmless {
+				a.overlay = &confirm{
+					title: "Save " + f.name(v) + "?", impacts: impacts, level: level, name: f.name(v), verb: "save it",
+					do: func(a *app) tea.Cmd { return f.commit(a, v) },
+				}
+				return nil
+			}
+			return f.commit(a, v)
+		}
+	})
+}
+
+// name is what the object is called.
+func (f *form) name(v values) string {
+	if f.ref.Name != "" {
+		return f.ref.Name
+	}
+	return v["name"]
+}
+
+// refused goes to the first field that is wrong.
+func (f *form) refused(a *app, err error) tea.Cmd {
+	for i, fl := range f.fields {
+		if fl.err != "" {
+			f.at = i
+			return a.say(inkBad, signFailed, "not saved: "+fl.label+" "+fl.err)
+		}
+	}
+	return a.fail(err)
+}
+
+func (f *form) commit(a *app, v values) tea.Cmd {
+	f.saving = true
+	edit, via := f.edit(v, f.base), "dashboard: "+f.verb
+	return a.async(func(ctx context.Context) done {
+		rev, err := a.lab.Commit(ctx, via, edit)
+		return func(a *app) tea.Cmd {
+			f.saving = false
+			var conflict *model.ConflictError
+			switch {
+			case errors.As(err, &conflict):
+				// The cache may be older than the conflict.
+				a.cache = look(a.lab)
+				a.overlay = newConflictBox(a, f, conflict)
+				return nil
+			case err != nil:
+				f.blame(err)
+				return f.refused(a, err)
+			}
+			f.start = f.values()
+			return tea.Batch(a.leave(f), a.saved(upper(f.verb), rev))
+		}
+	})
+}
+
+// quit leaves the form, after a question where something was typed.
+func (f *form) quit(a *app) tea.Cmd {
+	if !f.unsaved() {
+		return a.back()
+	}
+	a.overlay = &confirm{
+		title: "Leave without saving?", level: stops, verb: "throw it away",
+		lines: []line{text(inkText, "What you typed has not been saved.")},
+		do:    func(a *app) tea.Cmd { return a.leave(f) },
+	}
+	return nil
+}
+
+func (f *form) draw(a *app, w, h int) []line {
+	if w >= wide {
+		lw := w - 50
+		return beside(f.drawFields(a, lw, h), f.drawImpact(a, 46, h), lw, w-lw, h)
+	}
+	foot := 5
+	if h < 18 {
+		foot = 3
+	}
+	out := f.drawFields(a, w, h-foot)
+	out = append(out, make([]line, max(h-foot-len(out), 0))...)
+	return append(out, f.drawImpact(a, w-2, foot)...)
+}
+
+func (f *form) drawFields(a *app, w, h int) []line {
+	rows := max(h-2, 1)
+	f.top = min(f.top, f.at)
+	f.top = max(min(max(f.top, f.at-rows+1), len(f.fields)-rows), 0)
+	label := 14
+	var out []line
+	for i := f.top; i < len(f.fields) && len(out) < rows; i++ {
+		fl := f.fields[i]
+		on := i == f.at
+		mark, colour := "  ", inkDim
+		if on {
+			mark, colour = signChosen+" ", inkName
+		}
+		l := append(line{{mark, inkBusy}}, text(colour, fl.label).fit(label)...)
+		l = append(l, fl.draw(on, w-label-3)...)
+		if fl.err != "" && (fl.touched || f.tried) {
+			l = append(l, span{"  " + signFailed + " " + fl.err, inkBad})
+		} else if v, ok := f.start[fl.key]; ok && f.ref.Name != "" && v != fl.value() {
+			l = append(l, span{"  was " + orNone(v), inkDim})
+		}
+		out = append(out, l)
+	}
+	out = append(out, make([]line, rows-len(out))...)
+	fl := f.fields[f.at]
+	hint := text(inkDim, "  "+fl.hint)
+	if fl.err != "" && (fl.touched || f.tried) {
+		hint = text(inkBad, "  "+fl.err)
+	}
+	return append(out, hint)
+}
+
+// drawImpact says what saving would do.
+func (f *form) drawImpact(a *app, w, h int) []line {
+	out := []line{text(inkHead, " SAVING WILL")}
+	if version, stale := f.stale(a.cache.state); stale {
+		out = append(out, text(inkWarn, " "+signWarn+" changed by somebody in revision "+strconv.FormatUint(version, 10)+" while you type"))
+	}
+	wrong := 0
+	for _, fl := range f.fields {
+		if fl.err != "" {
+			wrong++
+		}
+	}
+	switch {
+	case wrong > 0:
+		out = append(out, text(inkWarn, " not work yet: "+count(wrong, "field")+" to put right"))
+	case f.trouble != "":
+		for _, t := range wrap(f.trouble, w-1) {
+			out = append(out, text(inkBad, " "+t))
+		}
+	case f.known != f.serial && f.impacts == nil:
+		out = append(out, text(inkDim, " …"))
+	case len(f.impacts) == 0 && f.unsaved():
+		out = append(out, text(inkDim, " change no guest"))
+	case len(f.impacts) == 0:
+		out = append(out, text(inkDim, " change nothing: nothing has been typed"))
+	default:
+		for _, l := range impactLines(f.impacts, w-1) {
+			out = append(out, append(line{{" ", inkText}}, l...))
+		}
+	}
+	if len(out) > h {
+		out = append(out[:h-1], text(inkDim, " and more, shown before it is done"))
+	}
+	return out
+}

@@ -1,0 +1,207 @@
+package tui
+
+import (
+	"errors"
+	"path"
+	"strconv"
+	"strings"
+
+	"homelab/model"
+)
+
+// edits makes the edit of a form: add a new object, or change the one of that
+// name. fill puts the fields into it.
+func edits[T any](ref model.Ref, fresh func(name string) T, fill func(*T, values) error) func(values, uint64) model.Edit {
+	var made T
+	if ref.Name == "" {
+		made = fresh("") // once, so that a new object keeps its identity
+	}
+	return func(v values, base uint64) model.Edit {
+		if ref.Name != "" {
+			return model.Change(ref.Name, base, func(obj *T) error { return fill(obj, v) })
+		}
+		return func(s *model.State) error {
+			obj := made
+			if err := fill(&obj, v); err != nil {
+				return err
+			}
+			return model.Add(obj)(s)
+		}
+	}
+}
+
+func verb(kind, name string) string {
+	if name == "" {
+		return "add " + kind
+	}
+	return "edit " + kind + " " + name
+}
+
+// numbers reads the fields that hold numbers and sizes, and blames each that
+// holds none.
+type numbers struct {
+	ref  model.Ref
+	v    values
+	errs []error
+}
+
+func (n *numbers) read(key string, parse func(string) (int, error), rule string) int {
+	s := n.v[key]
+	if s == "" {
+		s = "0"
+	}
+	i, err := parse(s)
+	if err != nil {
+		n.errs = append(n.errs, &model.FieldError{Ref: n.ref, Field: key, Value: s, Rule: rule})
+	}
+	return i
+}
+
+// newHypervisorForm edits a hypervisor, or adds one if name is empty.
+func newHypervisorForm(a *app, name string) *form {
+	ref := model.Ref{Kind: model.KindHypervisor, Name: name}
+	return newForm(a, &form{
+		ref: ref, verb: verb("hypervisor", name),
+		load: func(s *model.State) ([]*field, uint64, bool) {
+			hv, ok := s.Hypervisors[name]
+			if name == "" {
+				hv, ok = model.NewHypervisor(""), true
+			}
+			var fields []*field
+			if name == "" {
+				fields = append(fields, (&field{key: "name", label: "name", hint: "a DNS label, such as thinkpad", blank: "–"}).with(""))
+			}
+			return append(fields,
+				(&field{key: "platform", label: "platform", kind: choice, hint: "sandbox needs terraform only: nothing is really made", options: []string{model.PlatformLibvirt, model.PlatformSandbox}}).with(hv.Platform),
+				(&field{key: "accel", label: "acceleration", kind: choice, hint: "auto: the agent finds out whether KVM boots a guest", options: []string{model.AccelAuto, model.AccelKVM, model.AccelTCG}}).with(hv.Accel),
+				(&field{key: "network", label: "network", hint: "macvtap:INTERFACE, bridge:NAME or nat:NETWORK", blank: "–"}).with(hv.Network),
+				(&field{key: "pools", label: "pools", hint: "name=/path, separated by commas; default is always there", blank: "–"}).with(poolText(hv.Pools)),
+				(&field{key: "policy", label: "policy", kind: choice, hint: "review: every plan with changes waits for approval", options: []string{model.PolicyAuto, model.PolicyReview}}).with(hv.Policy),
+				(&field{key: "outlets", label: "outlets", kind: ticks, hint: "space ticks the outlets that feed it", blank: "no outlet is defined", options: model.Names(s.Outlets)}).with(strings.Join(hv.Outlets, ",")),
+				(&field{key: "address", label: "address", hint: "host name or IP address; may be empty", blank: "–"}).with(hv.Address),
+			), hv.Version, ok
+		},
+		edit: edits(ref, model.NewHypervisor, func(hv *model.Hypervisor, v values) error {
+			if name == "" {
+				hv.Name = v["name"]
+			}
+			hv.Platform, hv.Accel, hv.Network = v["platform"], v["accel"], v["network"]
+			hv.Policy, hv.Outlets, hv.Address = v["policy"], split(v["outlets"]), v["address"]
+			hv.Pools = nil
+			for _, p := range split(v["pools"]) {
+				n, dir, ok := strings.Cut(p, "=")
+				if !ok || !path.IsAbs(dir) {
+					return &model.FieldError{Ref: model.Ref{Kind: model.KindHypervisor, Name: hv.Name}, Field: "pools", Value: p, Rule: "must be name=/path"}
+				}
+				hv.Pools = append(hv.Pools, model.Pool{Name: n, Path: dir})
+			}
+			return nil
+		}),
+	})
+}
+
+func poolText(pools []model.Pool) string {
+	parts := make([]string, len(pools))
+	for i, p := range pools {
+		parts[i] = p.Name + "=" + p.Path
+	}
+	return strings.Join(parts, ", ")
+}
+
+// newImageForm edits an image, or adds one if name is empty.
+func newImageForm(a *app, name string) *form {
+	ref := model.Ref{Kind: model.KindImage, Name: name}
+	return newForm(a, &form{
+		ref: ref, verb: verb("image", name),
+		load: func(s *model.State) ([]*field, uint64, bool) {
+			im, ok := s.Images[name]
+			return []*field{
+				(&field{key: "name", label: "name", hint: "such as debian-13", blank: "–"}).with(name),
+				(&field{key: "path", label: "path", hint: "absolute path of the file on the hypervisors", blank: "–"}).with(im.Path),
+				(&field{key: "checksum", label: "checksum", hint: "sha256:HEX or sha512:HEX of the file; may be empty", blank: "–"}).with(im.Checksum),
+			}, im.Version, ok || name == ""
+		},
+		edit: edits(ref, func(string) model.Image { return model.Image{} }, func(im *model.Image, v values) error {
+			im.Name, im.Path, im.Checksum = v["name"], v["path"], v["checksum"]
+			return nil
+		}),
+	})
+}
+
+// newProfileForm adds a profile.
+func newProfileForm(a *app) *form {
+	ref := model.Ref{Kind: model.KindProfile}
+	return newForm(a, &form{
+		ref: ref, verb: verb("profile", ""),
+		load: func(*model.State) ([]*field, uint64, bool) {
+			return []*field{(&field{key: "name", label: "name", hint: "enter saves; VMs become members in their own forms", blank: "–"}).with("")}, 0, true
+		},
+		edit: edits(ref, func(string) model.Profile { return model.Profile{} }, func(p *model.Profile, v values) error {
+			p.Name = v["name"]
+			return nil
+		}),
+	})
+}
+
+// newOutletForm edits an outlet, or adds one if name is empty.
+func newOutletForm(a *app, name string) *form {
+	ref := model.Ref{Kind: model.KindOutlet, Name: name}
+	return newForm(a, &form{
+		ref: ref, verb: verb("outlet", name),
+		load: func(s *model.State) ([]*field, uint64, bool) {
+			o, ok := s.Outlets[name]
+			if name == "" {
+				o, ok = model.Outlet{Driver: model.DriverHTTP}, true
+			}
+			return outletFields(s, o), o.Version, ok
+		},
+		edit: edits(ref, func(string) model.Outlet { return model.Outlet{} }, fillOutlet),
+	})
+}
+
+func outletFields(s *model.State, o model.Outlet) []*field {
+	others := model.Names(s.Outlets)
+	for i, n := range others {
+		if n == o.Name {
+			others = append(others[:i:i], others[i+1:]...)
+			break
+		}
+	}
+	essential := ""
+	if o.Essential {
+		essential = "essential"
+	}
+	return []*field{
+		(&field{key: "name", label: "name", hint: "a DNS label, such as plug-shelf", blank: "–"}).with(o.Name),
+		(&field{key: "driver", label: "driver", kind: choice, hint: "http asks a device; simulated asks nothing", options: []string{model.DriverHTTP, model.DriverSimulated}}).with(o.Driver),
+		(&field{key: "groups", label: "groups", hint: "separated by commas", blank: "–"}).with(strings.Join(o.Groups, ", ")),
+		(&field{key: "requires", label: "requires", kind: ticks, hint: "outlets that must be on before this one", blank: "there is no other outlet", options: others}).with(strings.Join(o.Requires, ",")),
+		(&field{key: "essential", label: "essential", kind: ticks, hint: "carries this server or the way to it: asked about twice", options: []string{"essential"}}).with(essential),
+		(&field{key: "method", label: "method", kind: choice, hint: "of switching on and off", blank: "GET", options: []string{"", "POST", "PUT", "PATCH"}}).with(o.HTTP.Method),
+		(&field{key: "on_url", label: "on url", hint: "such as http://192.168.1.30/relay/0?turn=on", blank: "–"}).with(o.HTTP.OnURL),
+		(&field{key: "off_url", label: "off url", hint: "such as http://192.168.1.30/relay/0?turn=off", blank: "–"}).with(o.HTTP.OffURL),
+		(&field{key: "on_body", label: "on body", hint: "sent with POST, PUT or PATCH", blank: "–"}).with(o.HTTP.OnBody),
+		(&field{key: "off_body", label: "off body", hint: "sent with POST, PUT or PATCH", blank: "–"}).with(o.HTTP.OffBody),
+		(&field{key: "status_url", label: "status url", hint: "asked with GET; empty: the state is what was last ordered", blank: "–"}).with(o.HTTP.StatusURL),
+		(&field{key: "on_match", label: "on match", hint: "regular expression that the answer matches when it is on", blank: "–"}).with(o.HTTP.OnMatch),
+		(&field{key: "off_match", label: "off match", hint: "and when it is off; neither is unknown", blank: "–"}).with(o.HTTP.OffMatch),
+	}
+}
+
+func fillOutlet(o *model.Outlet, v values) error {
+	o.Name, o.Driver = v["name"], v["driver"]
+	o.Groups, o.Requires, o.Essential = split(v["groups"]), split(v["requires"]), v["essential"] != ""
+	o.HTTP.Method, o.HTTP.OnURL, o.HTTP.OffURL = v["method"], v["on_url"], v["off_url"]
+	o.HTTP.OnBody, o.HTTP.OffBody = v["on_body"], v["off_body"]
+	o.HTTP.StatusURL, o.HTTP.OnMatch, o.HTTP.OffMatch = v["status_url"], v["on_match"], v["off_match"]
+	return nil
+}
+
+func joined(errs []error) error { return errors.Join(errs...) }
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

@@ -1,0 +1,315 @@
+package tui
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+const historyPage = 100 // revisions read at once
+
+// history lists who changed what, newest first, and undoes it.
+type history struct {
+	list    list
+	all     []model.Revision
+	seen    uint64 // the state's revision when the list was read
+	reading bool
+	whole   bool // there is nothing older
+	said    map[uint64]string
+}
+
+func (s *history) title() string { return "History" }
+func (s *history) rows() *list   { return &s.list }
+
+func (s *history) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
+	if s.seen == a.cache.state.Revision && s.all != nil {
+		return nil
+	}
+	s.seen = a.cache.state.Revision
+	return s.read(a, 0)
+}
+
+// read reads a page of revisions older than before; 0 is the newest.
+func (s *history) read(a *app, before uint64) tea.Cmd {
+	if s.reading {
+		return nil
+	}
+	s.reading = true
+	return a.async(func(context.Context) done {
+		revs, err := a.lab.History(before, historyPage)
+		return func(a *app) tea.Cmd {
+			s.reading = false
+			if err != nil {
+				return a.fail(err)
+			}
+			s.add(revs, before)
+			if before == 0 && len(revs) > 0 && revs[0].Number < a.cache.state.Revision && s.seen != a.cache.state.Revision {
+				return s.read(a, 0)
+			}
+			return nil
+		}
+	})
+}
+
+// add puts a page where it belongs: newer ones before, older ones behind.
+func (s *history) add(revs []model.Revision, before uint64) {
+	switch {
+	case before != 0:
+		s.all = append(s.all, revs...)
+		s.whole = len(revs) < historyPage
+	case len(s.all) > 0 && len(revs) > 0 && revs[len(revs)-1].Number <= s.all[0].Number:
+		newest := s.all[0].Number
+		n := slices.IndexFunc(revs, func(r model.Revision) bool { return r.Number <= newest })
+		s.all = append(slices.Clone(revs[:n]), s.all...)
+	default:
+		s.all, s.whole = revs, len(revs) < historyPage
+	}
+	if s.said == nil {
+		s.said = map[uint64]string{}
+	}
+	keys, search := make([]string, len(s.all)), make([]string, len(s.all))
+	for i, r := range s.all {
+		if _, ok := s.said[r.Number]; !ok {
+			s.said[r.Number] = changedWords(r)
+		}
+		keys[i] = strconv.FormatUint(r.Number, 10)
+		search[i] = strings.ToLower(fmt.Sprintf("revision:%d who:%s via:%s %s", r.Number, r.Who, r.Via, s.said[r.Number]))
+	}
+	s.list.set(keys, search)
+}
+
+// moved reads older revisions when the end comes near.
+func (s *history) moved(a *app) tea.Cmd {
+	if i, ok := s.list.index(); ok && !s.whole && i > len(s.all)-20 && len(s.all) > 0 {
+		return s.read(a, s.all[len(s.all)-1].Number)
+	}
+	return nil
+}
+
+func (s *history) chosen() (model.Revision, bool) {
+	if i, ok := s.list.index(); ok && i < len(s.all) {
+		return s.all[i], true
+	}
+	return model.Revision{}, false
+}
+
+func (s *history) actions(*app) []action {
+	on := func(b binding, f func(a *app, r model.Revision) tea.Cmd) action {
+		return action{b, func(a *app) tea.Cmd {
+			if r, ok := s.chosen(); ok {
+				return f(a, r)
+			}
+			return nil
+		}}
+	}
+	return []action{
+		on(keyOpen, func(a *app, r model.Revision) tea.Cmd { return a.open(&revision{rev: r}) }),
+		on(keyUndo, func(a *app, r model.Revision) tea.Cmd { return a.proposeUndo(r) }),
+	}
+}
+
+func (s *history) draw(a *app, w, h int) []line {
+	if len(s.list.keys) == 0 {
+		return []line{nil, text(inkDim, "  Nothing has been changed yet.")}
+	}
+	if w >= wide {
+		lw := w * 55 / 100
+		var right []line
+		if r, ok := s.chosen(); ok {
+			right = diffLines(a, r, w-lw-3)
+		}
+		return beside(s.table(a, lw, h), right, lw, w-lw, h)
+	}
+	foot := 0
+	if h >= 18 {
+		foot = 6
+	}
+	out := s.table(a, w, h-foot)
+	if r, ok := s.chosen(); ok && foot > 0 {
+		out = append(out, make([]line, h-foot-len(out))...)
+		body := diffLines(a, r, w-2)
+		body = body[min(2, len(body)):]
+		if len(body) > foot-1 {
+			body = append(body[:foot-2], text(inkDim, "   enter shows all of it"))
+		}
+		out = append(append(out, text(inkHead, " CHANGED")), body...)
+	}
+	return out
+}
+
+func (s *history) table(a *app, w, h int) []line {
+	cols := []column{
+		{head: "REV", w: 5, right: true},
+		{head: "WHEN", w: 12, drop: 2},
+		{head: "WHO", w: 10, drop: 1},
+		{head: "WHAT", w: 20, grow: true},
+	}
+	return s.list.draw(w, h, cols, func(i int) []line {
+		r := s.all[i]
+		what := text(inkText, s.said[r.Number])
+		if r.Undoes != 0 {
+			what = append(line{{fmt.Sprintf("undoes %d: ", r.Undoes), inkBusy}}, what...)
+		}
+		return []line{
+			text(inkName, strconv.FormatUint(r.Number, 10)),
+			text(inkDim, moment(a.now, r.Time)),
+			text(inkText, r.Who),
+			what,
+		}
+	})
+}
+
+// revision is one revision, field by field.
+type revision struct {
+	rev model.Revision
+	top int
+}
+
+func (s *revision) title() string                                { return fmt.Sprintf("Revision %d", s.rev.Number) }
+func (s *revision) refresh(*app, map[model.Ref]struct{}) tea.Cmd { return nil }
+
+func (s *revision) actions(*app) []action {
+	return []action{
+		{keyUndo, func(a *app) tea.Cmd { return a.proposeUndo(s.rev) }},
+		{bind("↓", "", "scroll down", "down", "j", "pgdown"), func(*app) tea.Cmd { s.top += 5; return nil }},
+		{bind("↑", "", "scroll up", "up", "k", "pgup"), func(*app) tea.Cmd { s.top = max(s.top-5, 0); return nil }},
+	}
+}
+
+func (s *revision) draw(a *app, w, h int) []line { return window(diffLines(a, s.rev, w-2), &s.top, h) }
+
+// changedWords says in a few words what a revision changed.
+func changedWords(r model.Revision) string {
+	var parts []string
+	for i, c := range r.Changes {
+		if i == 3 && len(r.Changes) > 4 {
+			parts = append(parts, fmt.Sprintf("%d more", len(r.Changes)-i))
+			break
+		}
+		name := c.Kind.Word() + " " + c.Name
+		if c.Kind == model.KindSettings {
+			name = "settings"
+		}
+		switch {
+		case len(c.Before) == 0:
+			parts = append(parts, name+" added")
+		case len(c.After) == 0:
+			parts = append(parts, name+" removed")
+		default:
+			var keys []string
+			for _, d := range diff(c) {
+				keys = append(keys, d.key)
+			}
+			parts = append(parts, name+": "+strings.Join(keys, ", "))
+		}
+	}
+	return orNone(strings.Join(parts, "; "))
+}
+
+// fieldDiff is one field before and after.
+type fieldDiff struct{ key, before, after string }
+
+// diff compares both sides of a change, field by field.
+func diff(c model.ObjectChange) []fieldDiff {
+	before, after := decode(c.Before), decode(c.After)
+	var out []fieldDiff
+	for _, k := range model.Names(merged(before, after)) {
+		switch k {
+		case "version", "created", "changed":
+			continue
+		}
+		if b, a := show(before[k]), show(after[k]); b != a {
+			out = append(out, fieldDiff{k, b, a})
+		}
+	}
+	return out
+}
+
+func decode(data json.RawMessage) map[string]any {
+	var m map[string]any
+	if len(data) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	_ = d.Decode(&m) // what cannot be read shows as nothing
+	return m
+}
+
+func merged(a, b map[string]any) map[string]any {
+	out := map[string]any{}
+	for k, v := range a {
+		out[k] = v
+	}
+	for k, v := range b {
+		out[k] = v
+	}
+	return out
+}
+
+// show says a JSON value shortly.
+func show(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = show(e)
+		}
+		return strings.Join(parts, ", ")
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "?"
+	}
+	return string(b)
+}
+
+// diffLines shows a revision field by field.
+func diffLines(a *app, r model.Revision, w int) []line {
+	out := []line{
+		{{fmt.Sprintf(" Revision %d", r.Number), inkName}, {" by " + r.Who + ", " + moment(a.now, r.Time), inkDim}},
+		text(inkDim, " "+r.Via),
+	}
+	for _, c := range r.Changes {
+		sign, colour := "~", inkWarn
+		switch {
+		case len(c.Before) == 0:
+			sign, colour = "+", inkGood
+		case len(c.After) == 0:
+			sign, colour = "−", inkBad
+		}
+		out = append(out, line{{" " + sign + " ", colour}, {c.Kind.Word() + " ", inkDim}, {c.Name, inkName}})
+		for _, d := range diff(c) {
+			l := text(inkDim, "   "+d.key).fit(18)
+			switch {
+			case len(c.Before) == 0 && empty(d.after), len(c.After) == 0 && empty(d.before):
+				continue
+			case len(c.Before) == 0:
+				l = append(l, span{d.after, inkText})
+			case len(c.After) == 0:
+				l = append(l, span{d.before, inkDim})
+			default:
+				l = append(l, span{orNone(d.before), inkDim}, span{" → ", inkDim}, span{orNone(d.after), inkText})
+			}
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// empty tells whether a value is not worth showing of a thing that came or went.
+func empty(s string) bool { return s == "" || s == "0" || s == "false" }

@@ -1,0 +1,167 @@
+package tui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// home is the first screen: is my lab all right?
+type home struct {
+	list list
+	name int // width of the names
+}
+
+func (s *home) title() string { return "Hypervisors" }
+func (s *home) rows() *list   { return &s.list }
+
+func (s *home) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
+	keys, search := make([]string, 0, len(a.cache.hvs)), make([]string, 0, len(a.cache.hvs))
+	for i := range a.cache.hvs {
+		r := &a.cache.hvs[i]
+		keys = append(keys, r.Name)
+		search = append(search, fmt.Sprintf("name:%s power:%s agent:%s phase:%s", r.Name, r.st.Power, r.st.Agent, r.st.Phase))
+	}
+	s.list.set(keys, search)
+	s.name = widest(keys, 8, 24)
+	return s.moved(a)
+}
+
+// moved reads the runs of the chosen hypervisor, for the detail beside.
+func (s *home) moved(a *app) tea.Cmd {
+	if name, ok := s.list.key(); ok && a.w >= wide {
+		return a.needRuns(name)
+	}
+	return nil
+}
+
+func (s *home) chosen(a *app) *hvRow {
+	if i, ok := s.list.index(); ok && i < len(a.cache.hvs) {
+		return &a.cache.hvs[i]
+	}
+	return nil
+}
+
+func (s *home) actions(a *app) []action {
+	acts := []action{{keyOpen, func(a *app) tea.Cmd {
+		if r := s.chosen(a); r != nil {
+			return a.open(newHypervisor(r.Name))
+		}
+		return nil
+	}}}
+	acts = append(acts, hypervisorActions(func(a *app) *hvRow { return s.chosen(a) })...)
+	return append(acts, action{keyEdit, func(a *app) tea.Cmd {
+		if r := s.chosen(a); r != nil {
+			return a.open(newHypervisorForm(a, r.Name))
+		}
+		return nil
+	}}, action{keyNew, func(a *app) tea.Cmd { return a.open(newHypervisorForm(a, "")) }})
+}
+
+func (s *home) draw(a *app, w, h int) []line {
+	notes := s.notes(a, w, h)
+	body := h - len(notes)
+	lw := w
+	if w >= wide {
+		lw = min(w*55/100, 78)
+	}
+	left := s.table(a, lw, body)
+	if len(s.list.keys) == 0 {
+		left = s.empty()
+	}
+	if w >= wide {
+		var right []line
+		if r := s.chosen(a); r != nil {
+			right = hypervisorPane(a, r, w-lw-2, body)
+		}
+		left = beside(left, right, lw, w-lw, body)
+	}
+	return append(notes, left...)
+}
+
+// notes has its place whether there is something to say or not.
+func (s *home) notes(a *app, w, h int) []line {
+	room := 1
+	switch {
+	case h >= 30:
+		room = 5
+	case h >= 16:
+		room = 3
+	}
+	out := make([]line, room, room+1)
+	all := a.cache.notes
+	for i := range room {
+		if i < len(all) {
+			out[i] = append(line{{" ", inkText}}, all[i].line(a.now)...)
+		}
+	}
+	switch {
+	case len(a.cache.hvs) == 0:
+	case len(all) == 0:
+		out[0] = text(inkGood, " "+signDone+" All is well: nothing needs you.")
+	case len(all) > room:
+		out[room-1] = text(inkWarn, fmt.Sprintf(" %s %d more need attention", signWarn, len(all)-room+1))
+	}
+	if room > 1 {
+		out = append(out, nil)
+	}
+	return out
+}
+
+func (s *home) table(a *app, w, h int) []line {
+	cols := []column{
+		{head: "NAME", w: s.name},
+		{head: "POWER", w: 9, drop: 3},
+		{head: "AGENT", w: 7, drop: 4},
+		{head: "GUESTS", w: 6, drop: 2, right: true},
+		{head: "STATE", w: 24, grow: true},
+	}
+	if w < 60 {
+		cols[4].w = 16
+	}
+	ws := layout(cols, w-2)
+	return s.list.draw(w, h, cols, func(i int) []line {
+		r := &a.cache.hvs[i]
+		sign, word, colour := powerSign(r.st.Power)
+		agent, agentInk := agentWords(r.st.Agent)
+		return []line{
+			text(inkName, r.Name),
+			{{sign, colour}, {" " + word, colour}},
+			text(agentInk, agent),
+			guests(r),
+			phaseLine(r, a.now, ws[4]),
+		}
+	})
+}
+
+// guests says how many guests run of how many that should.
+func guests(r *hvRow) line {
+	colour := inkText
+	if r.st.Agent == model.AgentOnline && r.guest.running < r.guest.wanted {
+		colour = inkWarn
+	}
+	if r.guest.wanted == 0 {
+		colour = inkDim
+	}
+	now := fmt.Sprint(r.guest.running)
+	if r.st.Agent != model.AgentOnline {
+		now = signUnknown
+		if r.st.Phase == model.PhaseOff {
+			now = "0"
+		}
+		colour = inkDim
+	}
+	return text(colour, fmt.Sprintf("%s/%d", now, r.guest.wanted))
+}
+
+func (s *home) empty() []line {
+	return []line{
+		nil,
+		text(inkText, "  No hypervisor yet."),
+		nil,
+		{{"  n", inkKey}, {" defines one here; then ", inkDim}, {"agent invite NAME", inkName}, {" makes the token", inkDim}},
+		text(inkDim, "  that its machine joins with: homelab agent --join TOKEN"),
+	}
+}

@@ -1,0 +1,263 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// hypervisor is one machine: what it is, its VMs, its runs.
+type hypervisor struct {
+	name    string
+	section int // 0 VMs, 1 runs
+	vms     vms
+	runs    runs
+}
+
+func newHypervisor(name string) *hypervisor {
+	return &hypervisor{name: name, vms: vms{on: name}, runs: runs{on: name}}
+}
+
+func (s *hypervisor) title() string { return s.name }
+
+func (s *hypervisor) rows() *list {
+	if s.section == 1 {
+		return &s.runs.list
+	}
+	return &s.vms.list
+}
+
+func (s *hypervisor) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
+	return tea.Batch(s.vms.refresh(a, dirty), s.runs.refresh(a, dirty))
+}
+
+func (s *hypervisor) row(a *app) *hvRow {
+	r, _ := a.cache.hypervisor(s.name)
+	return r
+}
+
+func (s *hypervisor) actions(a *app) []action {
+	acts := hypervisorActions(s.row)
+	acts = append(acts, action{keySection, func(a *app) tea.Cmd {
+		s.section = 1 - s.section
+		return nil
+	}})
+	if s.section == 1 {
+		return append(acts, s.runs.openAction())
+	}
+	for _, act := range s.vms.actions(a) {
+		if !slices.ContainsFunc(acts, func(b action) bool { return b.keys[0] == act.keys[0] }) {
+			acts = append(acts, act)
+		}
+	}
+	return acts
+}
+
+func (s *hypervisor) draw(a *app, w, h int) []line {
+	r := s.row(a)
+	if r == nil {
+		return []line{nil, text(inkDim, "  "+s.name+" is gone: it was removed or renamed. esc goes back.")}
+	}
+	var top []line
+	if h >= 14 {
+		top = append(overview(a, r, w), nil)
+	} else {
+		top = []line{append(line{{" ", inkText}}, phaseLine(r, a.now, w)...)}
+	}
+	names := []string{fmt.Sprintf("VMs %d", len(r.vms)), fmt.Sprintf("Runs %d", len(s.runs.list.keys))}
+	heads := line{{" ", inkText}}
+	for i, n := range names {
+		colour := inkTabs
+		if i == s.section {
+			colour = inkTab
+		}
+		heads = append(heads, span{n, colour}, span{"   ", inkText})
+	}
+	top = append(top, heads)
+	if s.section == 1 {
+		return append(top, s.runs.draw(a, w, h-len(top))...)
+	}
+	return append(top, s.vms.draw(a, w, h-len(top))...)
+}
+
+// overview is what is known of a hypervisor, in lines of label and value.
+func overview(a *app, r *hvRow, w int) []line {
+	sign, word, colour := powerSign(r.st.Power)
+	agent, agentInk := agentWords(r.st.Agent)
+	power := line{{sign + " " + word, colour}}
+	if r.PowerWanted != model.PowerWantedNone && r.PowerWanted != "" {
+		power = append(power, span{", wanted " + r.PowerWanted, inkDim})
+	}
+	power = append(power, span{"   agent ", inkDim}, span{agent, agentInk})
+	if r.st.Agent != model.AgentNever && r.st.Agent != "" {
+		power = append(power, span{" since " + moment(a.now, r.st.AgentSince), inkDim})
+	}
+	out := []line{
+		fact("state", phaseLine(r, a.now, w-12)),
+		fact("power", power),
+		fact("machine", text(inkText, machine(r))),
+		fact("config", text(inkText, strings.Join([]string{r.Platform, r.Network, "policy " + r.Policy}, " · "))),
+		fact("applied", applied(a, r)),
+		fact("outlets", text(inkText, orNone(strings.Join(r.Outlets, ", ")))),
+	}
+	trouble := fact("", nil)
+	if r.st.Error != "" {
+		trouble = fact("trouble", text(inkBad, firstLine(r.st.Error)))
+	}
+	return append(out, trouble)
+}
+
+func fact(label string, value line) line {
+	return append(line{{" " + label, inkDim}}.fit(11), value...)
+}
+
+func machine(r *hvRow) string {
+	f := r.st.Facts
+	var parts []string
+	if f.CPUs > 0 {
+		parts = append(parts, fmt.Sprintf("%d CPUs", f.CPUs))
+	}
+	if f.MemoryMiB > 0 {
+		parts = append(parts, mebibytes(f.MemoryMiB))
+	}
+	for _, s := range []string{f.Accel, f.OS, f.Terraform} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return orNone(strings.Join(parts, " · "))
+}
+
+func applied(a *app, r *hvRow) line {
+	if r.st.AppliedAt.IsZero() {
+		return text(inkDim, "nothing yet")
+	}
+	l := text(inkText, age(a.now, r.st.AppliedAt))
+	if r.st.DesiredDigest != "" && r.st.DesiredDigest != r.st.AppliedDigest {
+		l = append(l, span{", and something is to be changed", inkWarn})
+	}
+	return l
+}
+
+// hypervisorPane is the detail beside the list of a wide terminal.
+func hypervisorPane(a *app, r *hvRow, w, h int) []line {
+	out := append([]line{text(inkName, " "+r.Name)}, overview(a, r, w)...)
+	out = append(out, text(inkHead, fmt.Sprintf(" VMS %d", len(r.vms))))
+	room := max(h-len(out)-8, 3)
+	for n, i := range r.vms {
+		if n == room-1 && len(r.vms) > room {
+			out = append(out, text(inkDim, fmt.Sprintf("   and %d more", len(r.vms)-n)))
+			break
+		}
+		vm := &a.cache.vms[i]
+		l := line{{" " + vm.guest.sign + " ", vm.guest.ink}}
+		l = append(l, text(inkText, vm.Name).fit(18)...)
+		l = append(l, text(vm.guest.ink, vm.guest.word).fit(10)...)
+		l = append(l, text(inkDim, mebibytes(vm.MemoryMiB)).fit(9)...)
+		out = append(out, append(l, span{vm.IP, inkDim}))
+	}
+	out = append(out, nil, text(inkHead, " RUNS"))
+	for _, run := range a.runsFor(r.Name) {
+		if len(out) >= h {
+			break
+		}
+		sign, colour := runSign(run.State)
+		l := line{{" " + sign + " ", colour}}
+		l = append(l, text(inkDim, fmt.Sprintf("%d %s", run.ID, run.Kind)).fit(11)...)
+		l = append(l, text(colour, string(run.State)).fit(11)...)
+		l = append(l, text(inkDim, moment(a.now, run.Started)).fit(13)...)
+		out = append(out, append(l, changes(run.Summary)...))
+	}
+	return out
+}
+
+// hypervisorActions are what can be done to a hypervisor, wherever it is shown.
+func hypervisorActions(row func(a *app) *hvRow) []action {
+	on := func(b binding, f func(a *app, r *hvRow) tea.Cmd) action {
+		return action{b, func(a *app) tea.Cmd {
+			if r := row(a); r != nil {
+				return f(a, r)
+			}
+			return nil
+		}}
+	}
+	return []action{
+		on(keyPlan, func(a *app, r *hvRow) tea.Cmd { return startRun(a, r.Name, model.RunPlan) }),
+		on(keyApply, func(a *app, r *hvRow) tea.Cmd { return startRun(a, r.Name, model.RunApply) }),
+		on(keyPower, power),
+		on(keyLog, openLog),
+		on(keyApprove, func(a *app, r *hvRow) tea.Cmd { return approve(a, r.run) }),
+		on(keyCancel, func(a *app, r *hvRow) tea.Cmd { return cancelRun(a, r.run) }),
+		on(keyHold, hold),
+		on(keyEditHV, func(a *app, r *hvRow) tea.Cmd { return a.open(newHypervisorForm(a, r.Name)) }),
+	}
+}
+
+func startRun(a *app, name string, kind model.RunKind) tea.Cmd {
+	return a.async(func(ctx context.Context) done {
+		run, err := a.lab.StartRun(ctx, name, kind)
+		return func(a *app) tea.Cmd {
+			if err != nil {
+				return a.fail(err)
+			}
+			return a.say(inkBusy, signRun, fmt.Sprintf("%s of %s started, %s; l shows its log", kind, name, runTag(run.ID)))
+		}
+	})
+}
+
+// openLog opens the run under way, or the last one.
+func openLog(a *app, r *hvRow) tea.Cmd {
+	id := r.st.Run
+	if id == 0 {
+		id = r.st.LastRun
+	}
+	if id == 0 {
+		return a.say(inkDim, signNone, r.Name+" has had no run yet")
+	}
+	return a.open(newRunScreen(id))
+}
+
+func hold(a *app, r *hvRow) tea.Cmd {
+	title := "Hold " + r.Name
+	if r.Hold {
+		title = "Release " + r.Name
+	}
+	want := !r.Hold
+	return a.propose(change{title: title, edit: model.Change(r.Name, 0, func(hv *model.Hypervisor) error {
+		hv.Hold = want
+		return nil
+	})})
+}
+
+// power wants a hypervisor on, or off after a question that lists the guests.
+func power(a *app, r *hvRow) tea.Cmd {
+	if !isUp(r.st) && r.PowerWanted != model.PowerWantedOn {
+		return a.propose(change{title: "Power " + r.Name + " on", edit: wantPower(r.Name, model.PowerWantedOn)})
+	}
+	up := a.cache.runningOn(r)
+	lines := []line{text(inkText, "No guest is known to run on it. The machine is shut down, then its power is cut.")}
+	if len(up) > 0 {
+		lines = []line{
+			text(inkWarn, fmt.Sprintf("%s shut down first: %s.", plural(len(up), "1 guest is", fmt.Sprintf("%d guests are", len(up))), sentence(up))),
+			text(inkText, "Then the machine is shut down and its power is cut. The disks are kept."),
+		}
+	} else if r.st.Agent != model.AgentOnline {
+		lines = []line{text(inkWarn, "Its agent does not answer, so nobody knows which guests run on it.")}
+	}
+	return a.propose(change{
+		title: "Power " + r.Name + " off", verb: "power it off", least: stops, lines: lines,
+		edit: wantPower(r.Name, model.PowerWantedOff),
+	})
+}
+
+func wantPower(name, want string) model.Edit {
+	return model.Change(name, 0, func(hv *model.Hypervisor) error {
+		hv.PowerWanted = want
+		return nil
+	})
+}

@@ -1,0 +1,87 @@
+package tui
+
+import (
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// binding is a key (with its synonyms) and what it is for.
+type binding struct {
+	keys  []string // as bubbletea names them
+	show  string   // as people read it
+	short string   // beside the key in the bottom line; empty is not shown there
+	long  string   // in the help
+}
+
+func (b binding) is(k tea.KeyPressMsg) bool { return slices.Contains(b.keys, k.String()) }
+
+// action is a key that works on a screen, and what it does there.
+type action struct {
+	binding
+	do func(a *app) tea.Cmd
+}
+
+func bind(show, short, long string, keys ...string) binding {
+	if len(keys) == 0 {
+		keys = []string{show}
+	}
+	return binding{keys, show, short, long}
+}
+
+// The key map. Screens say which of these work on them; the help and the
+// bottom line are made from what they say.
+var (
+	keyOpen     = bind("enter", "open", "open what is chosen", "enter")
+	keyEdit     = bind("e", "edit", "edit", "e")
+	keyEditHV   = bind("E", "", "edit the hypervisor", "E")
+	keyEditVM   = bind("enter", "edit", "edit (also e)", "enter", "e")
+	keyDetails  = bind("i", "details", "all that is known of it", "i")
+	keyNew      = bind("n", "new", "add one")
+	keyRemove   = bind("d", "remove", "remove; asks, and wants the name typed where disks are lost", "d", "delete")
+	keyEnable   = bind("space", "enable", "enable or disable: with or without a guest; disks are kept", "space")
+	keyRunning  = bind("s", "start/stop", "start or stop the guest")
+	keyProtect  = bind("x", "", "protect, or lift the protection: nothing may remove a protected VM's disks")
+	keyPlan     = bind("p", "plan", "plan: see what would change, change nothing")
+	keyApply    = bind("a", "apply", "apply now, without waiting for the next try")
+	keyApprove  = bind("y", "approve", "approve the plan that waits")
+	keyCancel   = bind("c", "cancel", "cancel the run; again to kill it")
+	keyPower    = bind("o", "power", "power on or off; off is asked about and lists the guests")
+	keyHold     = bind("h", "hold", "hold all changes, or release")
+	keyLog      = bind("l", "log", "the log of the run under way, or of the last one")
+	keyActivate = bind("a", "activate", "make it the active profile; shows what appears and goes", "a", "enter")
+	keyOutlet   = bind("o", "on/off", "switch on or off; asks, and says what loses power", "o", "space", "enter")
+	keyUndo     = bind("u", "undo", "undo this revision")
+	keyUndoLast = bind("u", "", "undo your last change")
+	keySection  = bind("←/→", "VMs/runs", "VMs or runs", "left", "right", "[", "]")
+	keyFollow   = bind("f", "follow", "follow the log's end again", "f", "end", "G")
+	keySteps    = bind("r", "steps", "show or hide the steps")
+
+	keyMove    = bind("↑↓", "", "move; also j k, pgup pgdown, ctrl+u ctrl+d, home end, g G", "up", "down", "j", "k", "pgup", "pgdown", "home", "end", "g", "G", "ctrl+u", "ctrl+d", "ctrl+b", "ctrl+f")
+	keyFilter  = bind("/", "filter", "filter: words, !word for without, key:value such as role:web or state:stopped")
+	keyPalette = bind(":", "", "go to a screen or a thing by name", ":", "ctrl+p")
+	keyTabs    = bind("1–7", "", "go to a screen; tab and shift+tab for the next and the last", "1", "2", "3", "4", "5", "6", "7", "tab", "shift+tab")
+	keyBack    = bind("esc", "back", "back; clears a filter first", "esc", "backspace")
+	keyHelp    = bind("?", "help", "this help", "?", "f1")
+	keyQuit    = bind("q", "quit", "quit; ctrl+c too", "q", "ctrl+c")
+
+	keyNext     = bind("tab", "next", "next field; also down and enter", "tab", "down", "enter")
+	keyPrev     = bind("shift+tab", "", "field before; also up", "shift+tab", "up")
+	keyChoose   = bind("←/→", "choose", "another choice; space ticks", "left", "right", "space")
+	keySave     = bind("ctrl+s", "save", "save", "ctrl+s")
+	keyLeave    = bind("esc", "leave", "leave; asks where something was typed", "esc")
+	keyFormHelp = bind("f1", "", "this help", "f1")
+	keyFormQuit = bind("ctrl+c", "", "quit; asks where something was typed", "ctrl+c")
+)
+
+// globals are the keys that work on every screen but forms.
+func globals(listed, deep bool) []binding {
+	var out []binding
+	if listed {
+		out = append(out, keyMove, keyFilter)
+	}
+	if deep {
+		out = append(out, keyBack)
+	}
+	return append(out, keyTabs, keyPalette, keyUndoLast, keyHelp, keyQuit)
+}

@@ -1,0 +1,235 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// list is a table of rows of which one is chosen. It keeps the chosen row by
+// its key when rows come and go, and draws only the rows that are seen.
+type list struct {
+	keys   []string
+	search []string // lower case; nil: the keys
+	shown  []int    // the rows that pass the filter
+	sel    int      // in shown
+	top    int      // first row drawn, in shown
+	page   int      // rows drawn last time
+	filter string
+}
+
+// set replaces the rows.
+func (l *list) set(keys, search []string) {
+	chosen, had := l.key()
+	l.keys, l.search = keys, search
+	l.match()
+	if !had {
+		return
+	}
+	for n, i := range l.shown {
+		if l.keys[i] == chosen {
+			l.sel = n
+			return
+		}
+	}
+}
+
+// setFilter shows the rows that hold every word of the filter; a word that
+// begins with ! must not be held.
+func (l *list) setFilter(f string) {
+	chosen, _ := l.key()
+	l.filter = f
+	l.match()
+	l.choose(chosen)
+}
+
+func (l *list) match() {
+	words := strings.Fields(strings.ToLower(l.filter))
+	l.shown = l.shown[:0:0]
+	for i, k := range l.keys {
+		if l.search != nil {
+			k = l.search[i]
+		}
+		if matches(k, words) {
+			l.shown = append(l.shown, i)
+		}
+	}
+	l.sel = max(min(l.sel, len(l.shown)-1), 0)
+}
+
+func matches(s string, words []string) bool {
+	for _, w := range words {
+		not := strings.HasPrefix(w, "!") && len(w) > 1
+		if strings.Contains(s, strings.TrimPrefix(w, "!")) == not {
+			return false
+		}
+	}
+	return true
+}
+
+// key is the key of the chosen row.
+func (l *list) key() (string, bool) {
+	if i, ok := l.index(); ok {
+		return l.keys[i], true
+	}
+	return "", false
+}
+
+// index is the chosen row.
+func (l *list) index() (int, bool) {
+	if l.sel < len(l.shown) && l.shown[l.sel] < len(l.keys) {
+		return l.shown[l.sel], true
+	}
+	return 0, false
+}
+
+// choose chooses the row of that key, if it is shown.
+func (l *list) choose(key string) {
+	for n, i := range l.shown {
+		if l.keys[i] == key {
+			l.sel = n
+		}
+	}
+}
+
+// move takes a key that moves the choice and tells whether it was one.
+func (l *list) move(k tea.KeyPressMsg) bool {
+	page := max(l.page-1, 1)
+	switch k.String() {
+	case "up", "k":
+		l.sel--
+	case "down", "j":
+		l.sel++
+	case "pgup", "ctrl+b":
+		l.sel -= page
+	case "pgdown", "ctrl+f":
+		l.sel += page
+	case "ctrl+u":
+		l.sel -= page / 2
+	case "ctrl+d":
+		l.sel += page / 2
+	case "home", "g":
+		l.sel = 0
+	case "end", "G":
+		l.sel = len(l.shown) - 1
+	default:
+		return false
+	}
+	l.sel = max(min(l.sel, len(l.shown)-1), 0)
+	return true
+}
+
+// scroll brings the chosen row into a window of h rows.
+func (l *list) scroll(h int) {
+	l.page = h
+	l.top = min(l.top, l.sel)
+	l.top = max(l.top, l.sel-h+1)
+	l.top = max(min(l.top, len(l.shown)-h), 0)
+}
+
+// column is one column of a table.
+type column struct {
+	head  string
+	w     int  // columns wanted
+	drop  int  // where it is narrow the highest goes first; 0 stays
+	right bool // numbers
+	grow  bool // takes what is left
+}
+
+const gap = 2 // between columns
+
+// layout gives each column its width; 0 drops it.
+func layout(cols []column, w int) []int {
+	ws := make([]int, len(cols))
+	total := -gap
+	for i, c := range cols {
+		ws[i] = max(c.w, width(c.head))
+		total += ws[i] + gap
+	}
+	for total > w {
+		worst := -1
+		for i, c := range cols {
+			if ws[i] > 0 && c.drop > 0 && (worst < 0 || c.drop > cols[worst].drop) {
+				worst = i
+			}
+		}
+		if worst < 0 {
+			break
+		}
+		total -= ws[worst] + gap
+		ws[worst] = 0
+	}
+	for i, c := range cols {
+		if c.grow && ws[i] > 0 {
+			ws[i] = max(ws[i]+w-total, 4)
+			return ws
+		}
+	}
+	return ws
+}
+
+// draw draws the heading and h-1 rows of w columns; cells makes those of a row.
+func (l *list) draw(w, h int, cols []column, cells func(i int) []line) []line {
+	ws := layout(cols, w-2)
+	head := line{{"  ", inkHead}}
+	for i, c := range cols {
+		if ws[i] > 0 {
+			head = append(head, cell(line{{c.head, inkHead}}, ws[i], c.right)...)
+			head = append(head, span{"  ", inkHead})
+		}
+	}
+	out := make([]line, 0, h)
+	out = append(out, head)
+	l.scroll(h - 1)
+	for n := l.top; n < len(l.shown) && len(out) < h; n++ {
+		out = append(out, l.row(n, w, ws, cols, cells(l.shown[n])))
+	}
+	return out
+}
+
+func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
+	mark := "  "
+	if n == l.sel {
+		mark = signChosen + " "
+	}
+	row := make(line, 0, 4*len(cols)+1)
+	row = append(row, span{mark, inkBusy})
+	for i, c := range cells {
+		if ws[i] == 0 {
+			continue
+		}
+		row = append(row, cell(c, ws[i], cols[i].right)...)
+		row = append(row, span{"  ", inkText})
+	}
+	if n == l.sel {
+		return row.selected().fit(w)
+	}
+	return row
+}
+
+func cell(l line, w int, right bool) line {
+	if right {
+		if n := l.size(); n < w {
+			return append(line{{blanks(w - n), inkText}}, l...)
+		}
+	}
+	return l.fit(w)
+}
+
+// count says how many rows there are, and how many of them are shown.
+func (l *list) count() string {
+	if l.filter == "" {
+		return strconv.Itoa(len(l.keys))
+	}
+	return strconv.Itoa(len(l.shown)) + " of " + strconv.Itoa(len(l.keys))
+}
+
+// widest is the width of the widest of some words, within bounds.
+func widest(words []string, least, most int) int {
+	n := least
+	for _, s := range words {
+		n = max(n, width(clean(s)))
+	}
+	return min(n, most)
+}

@@ -1,0 +1,118 @@
+package tui
+
+import (
+	"slices"
+	"strconv"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// profiles lists the profiles and their members.
+type profiles struct {
+	list    list
+	members map[string][]int // into cache.vms
+	seen    *model.State
+	name    int
+}
+
+func (s *profiles) title() string { return "Profiles" }
+func (s *profiles) rows() *list   { return &s.list }
+
+func (s *profiles) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
+	if s.seen == a.cache.state {
+		return nil
+	}
+	s.seen = a.cache.state
+	keys := model.Names(s.seen.Profiles)
+	s.members = map[string][]int{}
+	for i := range a.cache.vms {
+		for _, p := range a.cache.vms[i].Profiles {
+			s.members[p] = append(s.members[p], i)
+		}
+	}
+	s.list.set(keys, nil)
+	s.name = widest(keys, 10, 24)
+	return nil
+}
+
+func (s *profiles) actions(a *app) []action {
+	on := func(b binding, f func(a *app, p model.Profile) tea.Cmd) action {
+		return action{b, func(a *app) tea.Cmd {
+			if name, ok := s.list.key(); ok {
+				return f(a, a.cache.state.Profiles[name])
+			}
+			return nil
+		}}
+	}
+	return []action{
+		on(keyActivate, activate),
+		{keyNew, func(a *app) tea.Cmd { return a.open(newProfileForm(a)) }},
+		on(keyRemove, func(a *app, p model.Profile) tea.Cmd {
+			return a.propose(change{title: "Remove profile " + p.Name, edit: model.Remove[model.Profile](p.Name)})
+		}),
+	}
+}
+
+// activate switches the profile: always asked, with all that appears and goes.
+func activate(a *app, p model.Profile) tea.Cmd {
+	if p.Active {
+		return a.say(inkDim, signNone, p.Name+" is the active profile already")
+	}
+	return a.propose(change{
+		title: "Switch to profile " + p.Name, verb: "switch", name: p.Name, least: stops,
+		lines: []line{text(inkText, "From "+orNone(a.cache.state.ActiveProfile())+" to "+p.Name+".")},
+		edit:  model.Activate(p.Name),
+	})
+}
+
+func (s *profiles) draw(a *app, w, h int) []line {
+	lw := w
+	if w >= 70 {
+		lw = w * 45 / 100
+	}
+	cols := []column{
+		{head: "PROFILE", w: s.name, grow: true},
+		{head: "ACTIVE", w: 8},
+		{head: "VMS", w: 4, right: true},
+	}
+	left := s.list.draw(lw, h, cols, func(i int) []line {
+		p := a.cache.state.Profiles[s.list.keys[i]]
+		active := text(inkDim, "")
+		if p.Active {
+			active = text(inkGood, signOn+" active")
+		}
+		return []line{text(inkName, p.Name), active, text(inkText, strconv.Itoa(len(s.members[p.Name])))}
+	})
+	if lw == w {
+		return left
+	}
+	return beside(left, s.pane(a, h), lw, w-lw, h)
+}
+
+// pane lists the members of the chosen profile.
+func (s *profiles) pane(a *app, h int) []line {
+	name, ok := s.list.key()
+	if !ok {
+		return nil
+	}
+	out := []line{{{" MEMBERS OF ", inkHead}, {name, inkHead}}}
+	all := s.members[name]
+	for n, i := range all {
+		if len(out) == h-1 && n < len(all)-1 {
+			return append(out, text(inkDim, "   and "+strconv.Itoa(len(all)-n)+" more"))
+		}
+		if i >= len(a.cache.vms) {
+			break
+		}
+		vm := &a.cache.vms[i]
+		l := append(line{{" " + vm.guest.sign + " ", vm.guest.ink}}, text(inkText, vm.Name).fit(18)...)
+		l = append(l, text(inkDim, vm.Hypervisor).fit(14)...)
+		if others := slices.DeleteFunc(slices.Clone(vm.Profiles), func(p string) bool { return p == name }); len(others) > 0 {
+			l = append(l, span{"also " + sentence(others), inkDim})
+		}
+		out = append(out, l)
+	}
+	return out
+}

@@ -1,0 +1,124 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// key routes a key: to what lies in front, then to the screen, then to what
+// works everywhere.
+func (a *app) key(k tea.KeyPressMsg) tea.Cmd {
+	a.toast = nil
+	if k.String() == "ctrl+c" {
+		if _, asked := a.overlay.(*confirm); asked {
+			return a.end() // a second time means it
+		}
+		return a.quit()
+	}
+	if a.overlay != nil {
+		return a.overlay.key(a, k)
+	}
+	if a.filter != nil {
+		return a.filterKey(k)
+	}
+	if t, ok := a.top().(typist); ok {
+		return t.key(a, k)
+	}
+	if sc, ok := a.top().(scroller); ok && sc.scroll(k) {
+		return nil
+	}
+	for _, act := range a.top().actions(a) {
+		if act.do != nil && act.is(k) {
+			return act.do(a)
+		}
+	}
+	if l, ok := a.top().(listed); ok && l.rows().move(k) {
+		return a.moved()
+	}
+	return a.globalKey(k)
+}
+
+// moved tells a screen that the choice has moved, so that it reads what it
+// shows of the chosen row.
+func (a *app) moved() tea.Cmd {
+	if m, ok := a.top().(interface{ moved(*app) tea.Cmd }); ok {
+		return m.moved(a)
+	}
+	return nil
+}
+
+func (a *app) globalKey(k tea.KeyPressMsg) tea.Cmd {
+	s := k.String()
+	switch {
+	case keyQuit.is(k):
+		return a.quit()
+	case keyBack.is(k):
+		if l, ok := a.top().(listed); ok && l.rows().filter != "" {
+			l.rows().setFilter("")
+			return a.moved()
+		}
+		return a.back()
+	case keyHelp.is(k):
+		a.overlay = &help{}
+	case keyPalette.is(k):
+		a.overlay = newPalette(a)
+	case keyFilter.is(k):
+		if l, ok := a.top().(listed); ok {
+			in := newInput(l.rows().filter)
+			a.filter = &in
+		}
+	case keyUndoLast.is(k):
+		if a.last.Number == 0 {
+			return a.say(inkDim, signNone, "you have changed nothing in this session; 7 shows the history")
+		}
+		return a.proposeUndo(a.last)
+	case s == "tab":
+		return a.show(a.tab + 1)
+	case s == "shift+tab":
+		return a.show(a.tab - 1)
+	case len(s) == 1 && s[0] >= '1' && int(s[0]-'1') < len(tabs):
+		return a.show(int(s[0] - '1'))
+	}
+	return nil
+}
+
+// filterKey edits the filter of the front list.
+func (a *app) filterKey(k tea.KeyPressMsg) tea.Cmd {
+	l, ok := a.top().(listed)
+	if !ok {
+		a.filter = nil
+		return nil
+	}
+	switch k.String() {
+	case "esc":
+		a.filter = nil
+		l.rows().setFilter("")
+		return a.moved()
+	case "enter":
+		a.filter = nil
+		return nil
+	case "up", "down", "pgup", "pgdown":
+		l.rows().move(k)
+		return a.moved()
+	}
+	a.filter.key(k)
+	l.rows().setFilter(strings.TrimSpace(a.filter.value()))
+	return a.moved()
+}
+
+func (a *app) paste(s string) tea.Cmd {
+	if a.overlay != nil {
+		a.overlay.paste(a, s)
+		return nil
+	}
+	if l, ok := a.top().(listed); ok && a.filter != nil {
+		a.filter.insert(s)
+		l.rows().setFilter(strings.TrimSpace(a.filter.value()))
+		return a.moved()
+	}
+	if t, ok := a.top().(typist); ok {
+		return t.paste(a, s)
+	}
+	return nil
+}

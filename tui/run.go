@@ -1,0 +1,179 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// runScreen is one run: how far each step is, why it waits, and its log.
+type runScreen struct {
+	id      uint64
+	run     model.Run
+	known   bool
+	gone    bool
+	log     logView
+	noSteps bool
+	reading bool
+}
+
+func newRunScreen(id uint64) *runScreen { return &runScreen{id: id, log: logView{run: id}} }
+
+func (s *runScreen) title() string { return upper(runTag(s.id)) }
+
+func (s *runScreen) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
+	name := strconv.FormatUint(s.id, 10)
+	_, grew := dirty[model.Ref{Kind: model.KindLog, Name: name}]
+	_, moved := dirty[model.Ref{Kind: model.KindRun, Name: name}]
+	var cmds []tea.Cmd
+	if dirty == nil || grew || moved {
+		cmds = append(cmds, s.log.more(a))
+	}
+	if run, ok := a.cache.status.Runs[s.id]; ok {
+		s.run, s.known = run, true
+	} else if dirty == nil || moved || s.known && !s.run.State.Ended() {
+		cmds = append(cmds, s.read(a))
+	}
+	return tea.Batch(cmds...)
+}
+
+// read reads a run that is not under way any more.
+func (s *runScreen) read(a *app) tea.Cmd {
+	if s.reading {
+		return nil
+	}
+	s.reading = true
+	return a.async(func(context.Context) done {
+		run, err := a.lab.Run(s.id)
+		return func(a *app) tea.Cmd {
+			s.reading = false
+			if err != nil {
+				s.gone = !s.known
+				s.run.State = model.RunNoop
+				return nil
+			}
+			s.run, s.known = run, true
+			return nil
+		}
+	})
+}
+
+func (s *runScreen) actions(a *app) []action {
+	scroll := keyMove
+	scroll.short, scroll.long = "scroll", "scroll the log; also j k, pgup pgdown, ctrl+u ctrl+d, g G"
+	scroll.keys = append([]string{"b", "space"}, scroll.keys...)
+	return []action{
+		{keyApprove, func(a *app) tea.Cmd { return approve(a, &s.run) }},
+		{keyCancel, func(a *app) tea.Cmd { return cancelRun(a, &s.run) }},
+		{keyFollow, func(a *app) tea.Cmd {
+			s.log.free = false
+			return nil
+		}},
+		{keySteps, func(a *app) tea.Cmd {
+			s.noSteps = !s.noSteps
+			return nil
+		}},
+		{binding: scroll},
+	}
+}
+
+// scroll moves in the log.
+func (s *runScreen) scroll(k tea.KeyPressMsg) bool { return s.log.key(k) }
+
+func (s *runScreen) draw(a *app, w, h int) []line {
+	if !s.known {
+		words := "  Reading …"
+		if s.gone {
+			words = "  This run is not kept any more: its plan had nothing to change, or 50 newer ones have come."
+		}
+		return []line{nil, text(inkDim, words)}
+	}
+	top := s.summary(a, w)
+	body := h - len(top)
+	if s.noSteps {
+		return append(top, s.logBlock(a, w, body)...)
+	}
+	if w >= wide {
+		lw := 46
+		return append(top, beside(s.steps(lw, body), s.logBlock(a, w-lw-2, body), lw, w-lw, body)...)
+	}
+	steps := s.steps(w, max(body/3, 1))
+	steps = append(steps, make([]line, max(body/3, 1)-len(steps))...)
+	return append(append(top, steps...), s.logBlock(a, w, body-len(steps))...)
+}
+
+// summary is two lines: where the run is, and what is wrong or waited for.
+func (s *runScreen) summary(a *app, w int) []line {
+	r := s.run
+	sign, colour := runSign(r.State)
+	l := line{{" " + sign + " " + string(r.State), colour}, {fmt.Sprintf("  %s on %s  ", r.Kind, r.Hypervisor), inkText}}
+	l = append(l, changes(r.Summary)...)
+	l = append(l, span{"  ", inkText})
+	l = append(l, bar(r.Summary.Done, r.Summary.Total, 16)...)
+	l = append(l, span{"  " + lasted(took(r, a.now)), inkDim}, span{fmt.Sprintf("  r%d", r.Revision), inkDim})
+	second := line{{" started " + moment(a.now, r.Started), inkDim}, {"  config " + digest(r.Digest), inkDim}}
+	switch {
+	case r.State == model.RunWaiting && len(r.Violations) > 0:
+		second = text(inkWarn, " "+signWarn+" y approves: it would destroy "+sentence(labels(r.Violations))+", which nobody announced")
+	case r.State == model.RunWaiting:
+		second = text(inkWarn, " "+signWarn+" waits for approval: y applies the plan, c drops it")
+	case r.Error != "":
+		second = text(inkBad, " "+signFailed+" "+firstLine(r.Error))
+	}
+	return []line{l, second, nil}
+}
+
+// steps lists the resources, those under way in sight.
+func (s *runScreen) steps(w, h int) []line {
+	all := s.run.Resources
+	if len(all) == 0 {
+		return []line{text(inkHead, " STEPS"), text(inkDim, "   no plan yet")}
+	}
+	out := []line{text(inkHead, " STEPS")}
+	rows := h - 1
+	first := 0
+	for i, res := range all {
+		if res.Status == model.ResourceRunning || res.Status == model.ResourceFailed {
+			first = max(i-rows/2, 0)
+			break
+		}
+		if res.Status == model.ResourceDone {
+			first = max(i-rows+2, 0)
+		}
+	}
+	first = max(min(first, len(all)-rows), 0)
+	for _, res := range all[first:min(first+rows, len(all))] {
+		sign, colour := resourceSign(res.Status)
+		label := res.Label
+		if label == "" {
+			label = res.Address
+		}
+		right := line{{res.Action, colour}, {" ", inkText}}
+		if res.Seconds >= 1 {
+			right = line{{res.Action, colour}, {fmt.Sprintf(" %d s ", int(res.Seconds)), inkDim}}
+		}
+		out = append(out, spread(line{{" " + sign + " ", colour}, {label, inkText}}, right, w-1))
+	}
+	return out
+}
+
+// logBlock is the log under its heading.
+func (s *runScreen) logBlock(a *app, w, h int) []line {
+	head := line{{" LOG", inkHead}}
+	switch {
+	case s.log.free:
+		left := len(s.log.lines) - s.log.top - s.log.h
+		head = append(head, span{fmt.Sprintf("  scrolled, %s below; f follows", count(max(left, 0), "line")), inkWarn})
+	case !s.run.State.Ended():
+		head = append(head, span{"  following", inkDim})
+	}
+	out := []line{head}
+	for _, l := range s.log.draw(a, w-1, h-1) {
+		out = append(out, append(line{{" ", inkText}}, l...))
+	}
+	return out
+}

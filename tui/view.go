@@ -1,0 +1,205 @@
+package tui
+
+import (
+	"fmt"
+	"strconv"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// The layout: one or two lines of head, the screen, the status line, the keys.
+// Each has its place whatever there is to say.
+const (
+	leastWidth  = 30
+	leastHeight = 8
+	wide        = 110 // from here on list and detail are side by side
+)
+
+// View draws the front screen and what lies over it.
+func (a *app) View() tea.View {
+	v := tea.NewView(a.theme.render(a.frame()))
+	v.AltScreen = true
+	v.WindowTitle = "homelab · " + clean(a.top().title())
+	return v
+}
+
+// frame draws everything, as h lines of w columns.
+func (a *app) frame() []line {
+	if a.w < leastWidth || a.h < leastHeight {
+		return []line{text(inkText, "homelab needs a larger window").fit(max(a.w, 1))}
+	}
+	lines := a.head()
+	body := a.h - len(lines) - 2
+	drawn := a.top().draw(a, a.w, body)
+	for i := range body {
+		var l line
+		if i < len(drawn) {
+			l = drawn[i]
+		}
+		lines = append(lines, l.fit(a.w))
+	}
+	lines = append(lines, a.statusLine().fit(a.w), a.keyLine().fit(a.w))
+	if a.overlay != nil {
+		a.cover(lines)
+	}
+	return lines
+}
+
+// head is the tabs and, where there is room, a line with the totals.
+func (a *app) head() []line {
+	crumbs := line{{" ", inkText}}
+	for i, s := range a.stack {
+		if i > 0 {
+			crumbs = append(crumbs, span{" › ", inkDim})
+		}
+		crumbs = append(crumbs, span{s.title(), inkName})
+	}
+	if l, ok := a.top().(listed); ok {
+		crumbs = append(crumbs, span{"  " + l.rows().count(), inkDim})
+		if f := l.rows().filter; f != "" {
+			crumbs = append(crumbs, span{"  /" + f, inkWarn})
+		}
+	}
+	if a.h < 16 || a.w < 60 {
+		return []line{spread(crumbs, text(inkDim, a.shortTotals()), a.w)}
+	}
+	row := line{{" homelab", inkName}, {"  ", inkText}}
+	for i, t := range tabs {
+		colour := inkTabs
+		if i == a.tab {
+			colour = inkTab
+		}
+		row = append(row, span{strconv.Itoa(i+1) + " ", inkKey}, span{t.name, colour}, span{"  ", inkText})
+		if a.w < 80 && i == a.tab && i > 0 {
+			break
+		}
+	}
+	return []line{spread(row, text(inkDim, a.lab.User().Name+" "), a.w), spread(crumbs, a.totals(), a.w)}
+}
+
+func (a *app) shortTotals() string {
+	c := a.cache
+	return fmt.Sprintf("%d/%d up %d/%d ", c.machine.running, c.machine.wanted, c.guest.running, c.guest.wanted)
+}
+
+func (a *app) totals() line {
+	c := a.cache
+	return line{
+		{"profile ", inkDim},
+		{orNone(c.state.ActiveProfile()), inkText},
+		{"  machines up ", inkDim},
+		{fmt.Sprintf("%d/%d", c.machine.running, c.machine.wanted), inkText},
+		{"  guests ", inkDim},
+		{fmt.Sprintf("%d/%d", c.guest.running, c.guest.wanted), inkText},
+		{"  r" + strconv.FormatUint(c.state.Revision, 10) + " ", inkDim},
+	}
+}
+
+// statusLine is the filter that is typed, the last message, or what needs
+// attention first.
+func (a *app) statusLine() line {
+	switch {
+	case a.filter != nil:
+		return append(line{{" / ", inkKey}}, a.filter.draw(inkText, a.w-4)...)
+	case a.toast != nil:
+		return append(line{{" ", inkText}}, a.toast...)
+	}
+	if _, at := a.top().(*home); at || len(a.cache.notes) == 0 {
+		return nil
+	}
+	l := append(line{{" ", inkText}}, a.cache.notes[0].line(a.now)...)
+	if n := len(a.cache.notes) - 1; n > 0 {
+		l = append(l, span{" and " + strconv.Itoa(n) + " more", inkDim})
+	}
+	return l
+}
+
+// keyLine names as many keys as fit; help and quit always do.
+func (a *app) keyLine() line {
+	end := a.keyNames([]binding{keyHelp, keyQuit})
+	if _, ok := a.top().(typist); ok {
+		end = nil
+	}
+	l := line{{" ", inkText}}
+	left := a.w - 1 - end.size()
+	for _, b := range a.bindings() {
+		k := a.keyNames([]binding{b})
+		if b.short == "" || b.show == keyHelp.show || b.show == keyQuit.show {
+			continue
+		}
+		if n := k.size(); n <= left {
+			l = append(l, k...)
+			left -= n
+		}
+	}
+	return append(l, end...)
+}
+
+func (a *app) keyNames(bs []binding) line {
+	var l line
+	for _, b := range bs {
+		l = append(l, span{b.show, inkKey}, span{" " + b.short + "  ", inkDim})
+	}
+	return l
+}
+
+// bindings are all the keys that work now, the screen's own first.
+func (a *app) bindings() []binding {
+	var out []binding
+	taken := map[string]bool{}
+	for _, act := range a.top().actions(a) {
+		out = append(out, act.binding)
+		for _, k := range act.keys {
+			taken[k] = true
+		}
+	}
+	if _, ok := a.top().(typist); ok {
+		return out
+	}
+	_, isList := a.top().(listed)
+	for _, b := range globals(isList, len(a.stack) > 1) {
+		if !taken[b.keys[0]] {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// cover draws the overlay over the frame, which fades.
+func (a *app) cover(lines []line) {
+	boxw := min(a.w-2, 76)
+	title, body, edge := a.overlay.draw(a, boxw-4, a.h-4)
+	body = body[:min(len(body), a.h-2)]
+	for i := range lines {
+		lines[i] = lines[i].with(inkGhost)
+	}
+	x, y := (a.w-boxw)/2, max((a.h-len(body)-2)/2, 0)
+	box := framed(title, body, edge, boxw)
+	for i, b := range box {
+		if y+i >= len(lines) {
+			break
+		}
+		under := lines[y+i]
+		lines[y+i] = append(append(under.slice(0, x), b...), under.slice(x+boxw, a.w)...)
+	}
+}
+
+// framed draws a box of w columns around some lines.
+func framed(title string, body []line, edge ink, w int) []line {
+	title = cut(clean(title), w-6)
+	out := []line{append(line{{"╭─ ", edge}, {title, inkName}}, rule(" ", w-4-width(title), "╮", edge)...)}
+	for _, l := range body {
+		out = append(out, append(append(line{{"│ ", edge}}, l.fit(w-4)...), span{" │", edge}))
+	}
+	return append(out, rule("╰", w-1, "╯", edge))
+}
+
+func rule(from string, w int, to string, i ink) line {
+	n := max(w-1, 0)
+	b := make([]byte, 0, 3*n+8)
+	b = append(b, from...)
+	for range n {
+		b = append(b, "─"...)
+	}
+	return line{{string(append(b, to...)), i}}
+}

@@ -1,0 +1,238 @@
+package tui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// vms lists the VMs of the lab, or of one hypervisor.
+type vms struct {
+	list  list
+	on    string // hypervisor; empty is all
+	index []int  // into cache.vms, by row
+	seen  *cache
+	name  int
+	hv    int
+}
+
+func (s *vms) title() string { return "VMs" }
+func (s *vms) rows() *list   { return &s.list }
+
+func (s *vms) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
+	if s.seen == a.cache {
+		return nil
+	}
+	s.seen = a.cache
+	s.index = s.index[:0:0]
+	if s.on == "" {
+		for i := range a.cache.vms {
+			s.index = append(s.index, i)
+		}
+	} else if r, ok := a.cache.hypervisor(s.on); ok {
+		s.index = r.vms
+	}
+	keys, search := make([]string, len(s.index)), make([]string, len(s.index))
+	s.hv = 10
+	for n, i := range s.index {
+		keys[n], search[n] = a.cache.vms[i].Name, a.cache.vms[i].search
+	}
+	s.list.set(keys, search)
+	s.name = widest(keys, 8, 28)
+	s.hv = widest(model.Names(a.cache.state.Hypervisors), 10, 18)
+	return nil
+}
+
+func (s *vms) chosen(a *app) *vmRow {
+	n, ok := s.list.index()
+	if !ok || n >= len(s.index) || s.seen != a.cache {
+		return nil
+	}
+	return &a.cache.vms[s.index[n]]
+}
+
+func (s *vms) actions(a *app) []action {
+	acts := vmActions(s.chosen)
+	return append(acts, action{keyNew, func(a *app) tea.Cmd { return a.open(newVMForm(a, "", s.on)) }})
+}
+
+func (s *vms) draw(a *app, w, h int) []line {
+	if len(s.list.keys) == 0 {
+		return []line{nil, text(inkText, "  No VM here yet."), nil, {{"  n", inkKey}, {" defines one", inkDim}}}
+	}
+	if s.on == "" && w >= wide {
+		lw := w - 44
+		var right []line
+		if vm := s.chosen(a); vm != nil {
+			right = vmPane(a, vm, 42)
+		}
+		return beside(s.table(a, lw, h), right, lw, w-lw, h)
+	}
+	return s.table(a, w, h)
+}
+
+func (s *vms) table(a *app, w, h int) []line {
+	cols := []column{
+		{head: "NAME", w: s.name, grow: true},
+		{head: "STATE", w: 10},
+		{head: "HYPERVISOR", w: s.hv, drop: 3},
+		{head: "ROLE", w: 9, drop: 7},
+		{head: "PROFILES", w: 12, drop: 6},
+		{head: "MEMORY", w: 7, drop: 4, right: true},
+		{head: "CPU", w: 3, drop: 5, right: true},
+		{head: "IP", w: 15, drop: 2},
+	}
+	if s.on != "" {
+		cols[2].drop = 9
+		if w < wide {
+			cols[2].w, cols[2].drop = w, 99
+		}
+	}
+	return s.list.draw(w, h, cols, func(n int) []line {
+		vm := &a.cache.vms[s.index[n]]
+		name := line{{vm.Name, inkName}}
+		if vm.Protected {
+			name = append(name, span{" ▪", inkBusy})
+		}
+		ip, _, _ := strings.Cut(vm.IP, "/")
+		if ip == "" {
+			ip = "DHCP"
+		}
+		return []line{
+			name,
+			{{vm.guest.sign + " " + vm.guest.word, vm.guest.ink}},
+			text(inkText, vm.Hypervisor),
+			text(inkDim, orNone(vm.Role)),
+			text(inkDim, strings.Join(vm.Profiles, ",")),
+			text(inkText, mebibytes(vm.MemoryMiB)),
+			text(inkText, strconv.Itoa(vm.CPUs)),
+			text(inkDim, ip),
+		}
+	})
+}
+
+// vmActions are what can be done to a VM, wherever it is shown.
+func vmActions(row func(a *app) *vmRow) []action {
+	on := func(b binding, f func(a *app, vm *vmRow) tea.Cmd) action {
+		return action{b, func(a *app) tea.Cmd {
+			if vm := row(a); vm != nil {
+				return f(a, vm)
+			}
+			return nil
+		}}
+	}
+	return []action{
+		on(keyEditVM, func(a *app, vm *vmRow) tea.Cmd { return a.open(newVMForm(a, vm.Name, "")) }),
+		on(keyRunning, startStop),
+		on(keyEnable, enable),
+		on(keyRemove, removeVM),
+		on(keyDetails, func(a *app, vm *vmRow) tea.Cmd { return a.open(&vmDetail{name: vm.Name}) }),
+		on(keyProtect, protect),
+	}
+}
+
+func changeVM(name string, f func(vm *model.VM)) model.Edit {
+	return model.Change(name, 0, func(vm *model.VM) error {
+		f(vm)
+		return nil
+	})
+}
+
+func startStop(a *app, vm *vmRow) tea.Cmd {
+	want := !vm.Running
+	title := map[bool]string{true: "Start ", false: "Stop "}[want] + vm.Name
+	return a.propose(change{title: title, verb: "stop it", edit: changeVM(vm.Name, func(v *model.VM) { v.Running = want })})
+}
+
+func enable(a *app, vm *vmRow) tea.Cmd {
+	want := !vm.Enabled
+	title := map[bool]string{true: "Enable ", false: "Disable "}[want] + vm.Name
+	return a.propose(change{title: title, verb: "disable it", edit: changeVM(vm.Name, func(v *model.VM) { v.Enabled = want })})
+}
+
+func protect(a *app, vm *vmRow) tea.Cmd {
+	want := !vm.Protected
+	c := change{
+		title: map[bool]string{true: "Protect ", false: "Unprotect "}[want] + vm.Name,
+		edit:  changeVM(vm.Name, func(v *model.VM) { v.Protected = want }),
+	}
+	if !want {
+		c.least, c.verb = stops, "lift the protection"
+		c.lines = []line{text(inkText, "Then its disks can be removed again.")}
+	}
+	return a.propose(c)
+}
+
+func removeVM(a *app, vm *vmRow) tea.Cmd {
+	return a.propose(change{
+		title: "Remove " + vm.Name, verb: "remove it", name: vm.Name, least: stops,
+		edit: model.Remove[model.VM](vm.Name),
+	})
+}
+
+// vmDetail is all that is known of one VM.
+type vmDetail struct{ name string }
+
+func (s *vmDetail) title() string                                { return s.name }
+func (s *vmDetail) refresh(*app, map[model.Ref]struct{}) tea.Cmd { return nil }
+func (s *vmDetail) row(a *app) *vmRow                            { r, _ := a.cache.vm(s.name); return r }
+
+func (s *vmDetail) actions(a *app) []action { return vmActions(s.row)[:4] }
+
+func (s *vmDetail) draw(a *app, w, h int) []line {
+	vm := s.row(a)
+	if vm == nil {
+		return []line{nil, text(inkDim, "  "+s.name+" is gone: it was removed or renamed. esc goes back.")}
+	}
+	return vmPane(a, vm, w)
+}
+
+// vmPane is the detail of a VM, in lines of label and value.
+func vmPane(a *app, vm *vmRow, w int) []line {
+	yes := func(b bool, is, not string) string {
+		if b {
+			return is
+		}
+		return not
+	}
+	disk := "as the image"
+	if vm.DiskGiB > 0 {
+		disk = strconv.Itoa(vm.DiskGiB) + " GiB"
+	}
+	extra := "none"
+	if vm.ExtraDiskGiB > 0 {
+		pool := vm.ExtraPool
+		if pool == "" {
+			pool = model.DefaultPool
+		}
+		extra = fmt.Sprintf("%d GiB in pool %s", vm.ExtraDiskGiB, pool)
+	}
+	ip := vm.IP
+	if ip == "" {
+		ip = "DHCP"
+	}
+	wanted := yes(vm.Enabled, "enabled", "disabled") + ", " + yes(vm.Running, "running", "stopped")
+	out := []line{
+		text(inkName, " "+vm.Name),
+		fact("guest", line{{vm.guest.sign + " " + vm.guest.word, vm.guest.ink}}),
+		fact("wanted", text(inkText, wanted)),
+		fact("on", text(inkText, vm.Hypervisor)),
+		fact("profiles", text(inkText, strings.Join(vm.Profiles, ", "))),
+		fact("role", text(inkText, orNone(vm.Role))),
+		fact("image", text(inkText, vm.Image)),
+		fact("memory", text(inkText, mebibytes(vm.MemoryMiB))),
+		fact("cpus", text(inkText, strconv.Itoa(vm.CPUs))),
+		fact("disk", text(inkText, disk)),
+		fact("extra", text(inkText, extra)),
+		fact("network", text(inkText, ip+", "+count(vm.NICs, "NIC"))),
+		fact("salt", text(inkText, orNone(vm.SaltMaster))),
+		fact("protected", text(inkText, yes(vm.Protected, "yes: its disks cannot be removed", "no"))),
+		fact("changed", text(inkDim, fmt.Sprintf("%s, revision %d", age(a.now, vm.Changed), vm.Version))),
+		fact("id", text(inkDim, vm.ID)),
+	}
+	return out
+}
