@@ -1,0 +1,182 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+// options are the flags that every command has that changes something.
+type options struct {
+	yes, dry, json *bool
+}
+
+func mutating(cmd *cobra.Command) options {
+	f := cmd.Flags()
+	return options{
+		yes:  f.BoolP("yes", "y", false, "do not ask, go on"),
+		dry:  f.Bool("dry-run", false, "say what would happen, and do nothing"),
+		json: f.Bool("json", false, "answer in JSON"),
+	}
+}
+
+// change is one edit of the desired state on behalf of a command.
+type change struct {
+	edit model.Edit
+	done string // such as "VM web is enabled", for people
+	same string // said when the edit changes nothing; empty is done
+	// expected tells of an impact that the command's own words say already,
+	// so that nobody is asked about it; losing a disk is never expected.
+	expected func(model.Impact) bool
+	// revert commits by undoing this revision rather than by the edit, which
+	// serves the preview only.
+	revert uint64
+	// ask is what else the person must agree to.
+	ask []string
+	// then runs once the outcome is told to a person.
+	then func(changed bool) error
+}
+
+// errMoved says that somebody committed between the preview and the commit.
+var errMoved = errors.New("the lab changed meanwhile")
+
+// commit shows what an edit does, asks where it hurts, commits it and says what
+// was done. What is committed is what was previewed: when somebody else was
+// quicker, it starts again and asks again if there is something new to ask.
+func (s *session) commit(ctx context.Context, opts options, c change) error {
+	var agreed []string
+	for range 20 {
+		base := s.state().Revision
+		impacts, err := s.lab.Preview(c.edit)
+		if err != nil {
+			return err
+		}
+		if *opts.dry {
+			return s.tell(opts, c, model.Revision{}, impacts)
+		}
+		q := c.question(impacts)
+		if len(q.damage) > 0 && !slices.Equal(q.damage, agreed) {
+			if err := s.confirm(ctx, q, *opts.yes); err != nil {
+				return err
+			}
+			agreed = q.damage
+		}
+		rev, err := s.carryOut(ctx, c, base)
+		if errors.Is(err, errMoved) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return s.tell(opts, c, rev, impacts)
+	}
+	return hint(errMoved, "others are changing the lab right now; try again in a moment")
+}
+
+func (s *session) carryOut(ctx context.Context, c change, base uint64) (model.Revision, error) {
+	if c.revert != 0 {
+		return s.lab.Undo(ctx, s.via, c.revert)
+	}
+	return s.lab.Commit(ctx, s.via, func(st *model.State) error {
+		if st.Revision != base {
+			return errMoved
+		}
+		return c.edit(st)
+	})
+}
+
+// question finds what in the impacts must be agreed to.
+func (c change) question(impacts []model.Impact) question {
+	q := question{damage: slices.Clone(c.ask)}
+	var losing []string
+	for _, i := range impacts {
+		switch {
+		case len(i.DisksLost) > 0:
+			if !slices.Contains(losing, i.VM) {
+				losing = append(losing, i.VM)
+			}
+			q.damage = append(q.damage, i.String())
+		case i.Running && cutsPower(i.Action) && (c.expected == nil || !c.expected(i)):
+			q.damage = append(q.damage, i.String())
+		}
+	}
+	switch len(losing) {
+	case 0:
+	case 1:
+		q.word = losing[0]
+	default:
+		q.word = "destroy " + count(len(losing), "VM", "VMs")
+	}
+	return q
+}
+
+func cutsPower(a model.Action) bool {
+	switch a {
+	case model.ActionStop, model.ActionRestart, model.ActionRecreate, model.ActionRemove, model.ActionDestroy:
+		return true
+	}
+	return false
+}
+
+// outcome is what a command that changes something answers in JSON. Revision is
+// 0 when nothing changed, or nothing was to be changed.
+type outcome struct {
+	Revision uint64         `json:"revision"`
+	Changed  bool           `json:"changed"`
+	DryRun   bool           `json:"dry_run,omitempty"`
+	Impacts  []model.Impact `json:"impacts"`
+}
+
+// tell says what was done and what will happen.
+func (s *session) tell(opts options, c change, rev model.Revision, impacts []model.Impact) error {
+	changed := rev.Number != 0
+	if *opts.json {
+		return s.printJSON(outcome{Revision: rev.Number, Changed: changed, DryRun: *opts.dry, Impacts: impacts})
+	}
+	switch {
+	case *opts.dry:
+		s.sayf("dry run: nothing is changed")
+	case !changed:
+		s.sayf("%s", clean(or(c.same, c.done))+" already; nothing changed")
+		return c.after(false)
+	default:
+		s.sayf("revision %d: %s", rev.Number, clean(c.done))
+	}
+	for _, i := range impacts {
+		s.tellImpact(i)
+	}
+	if *opts.dry && len(impacts) == 0 {
+		s.sayf("  no VM is touched")
+	}
+	if *opts.dry {
+		return nil
+	}
+	return c.after(true)
+}
+
+func (c change) after(changed bool) error {
+	if c.then == nil {
+		return nil
+	}
+	return c.then(changed)
+}
+
+func (s *session) tellImpact(i model.Impact) {
+	var c colour
+	switch {
+	case len(i.DisksLost) > 0:
+		c = red
+	case cutsPower(i.Action):
+		c = yellow
+	}
+	text := i.String()
+	if i.Note != "" && !strings.Contains(text, i.Note) {
+		text += " (" + i.Note + ")"
+	}
+	s.sayf("  %s", s.paint(c, clean(text)))
+}

@@ -1,0 +1,93 @@
+package command
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+// configJSON is a rendered config.
+type configJSON struct {
+	Hypervisor string       `json:"hypervisor"`
+	Digest     string       `json:"digest"`
+	Files      []configFile `json:"files"`
+}
+
+type configFile struct {
+	Name    string `json:"name"`
+	Content string `json:"content"`
+}
+
+func configCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config NAME",
+		Short: "The Terraform that a hypervisor's agent gets",
+		Long: `Write the files that the agent of a hypervisor gets: Terraform, and the seed of
+each guest. --tar writes the very bytes, for: tar x`,
+		Example:           "config thinkpad\nconfig thinkpad --tar | tar x",
+		Args:              exactly("NAME"),
+		ValidArgsFunction: s.nameArgs(model.KindHypervisor, false),
+	}
+	asTar := cmd.Flags().Bool("tar", false, "the tar itself")
+	asJSON := jsonFlag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("tar", "json")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if err := s.mustExist(model.KindHypervisor, args[0]); err != nil {
+			return err
+		}
+		if *asTar && s.io.PTY {
+			return usagef("a tar is no text for a terminal: leave ssh's -t away and redirect it, or leave --tar away")
+		}
+		config, err := s.lab.Config(args[0])
+		if err != nil {
+			return err
+		}
+		if *asTar {
+			_, err := s.io.Out.Write(config)
+			return err
+		}
+		files, err := untar(config)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			sum := sha256.Sum256(config)
+			return s.printJSON(configJSON{args[0], hex.EncodeToString(sum[:]), files})
+		}
+		for i, f := range files {
+			if i > 0 {
+				s.sayf("")
+			}
+			s.sayf("%s", s.paint(bold, "# "+clean(f.Name)))
+			write(s.io.Out, cleanText(f.Content))
+		}
+		return nil
+	}
+	return cmd
+}
+
+func untar(config []byte) ([]configFile, error) {
+	files := []configFile{}
+	for r := tar.NewReader(bytes.NewReader(config)); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return files, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the rendered config cannot be read: %w", err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			return nil, fmt.Errorf("the rendered config cannot be read: %w", err)
+		}
+		files = append(files, configFile{header.Name, string(content)})
+	}
+}

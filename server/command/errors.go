@@ -1,0 +1,226 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+// usageError is a command that was typed wrongly; hint says what to do.
+type usageError struct {
+	err  error
+	hint string
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+
+func usagef(format string, args ...any) error {
+	return &usageError{err: fmt.Errorf(format, args...)}
+}
+
+// hinted is a failure with advice of its own.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (e *hinted) Error() string { return e.err.Error() }
+func (e *hinted) Unwrap() error { return e.err }
+
+func hint(err error, format string, args ...any) error {
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// errSaid is a failure that has been told already.
+var errSaid = errors.New("failed")
+
+// report tells an error and what to do about it, and returns the exit status.
+func (s *session) report(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	status := exitFailed
+	var usage *usageError
+	if errors.As(err, &usage) {
+		status = exitUsage
+	}
+	if errors.Is(err, errSaid) {
+		return status
+	}
+	hints := map[string]bool{}
+	for _, e := range flatten(err) {
+		for line := range strings.Lines(e.Error()) {
+			fmt.Fprintln(s.io.Err, s.paint(red, "error:"), clean(strings.TrimRight(line, "\r\n")))
+		}
+		if h := s.hint(e); h != "" && !hints[h] {
+			hints[h] = true
+			fmt.Fprintln(s.io.Err, clean(h))
+		}
+	}
+	return status
+}
+
+// flatten takes joined errors apart, so that each gets its line.
+func flatten(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, flatten(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// hint says what to do about an error; empty when its text does.
+func (s *session) hint(err error) string {
+	var (
+		usage   *usageError
+		advised *hinted
+		missing *model.NotFoundError
+		exists  *model.ExistsError
+		moved   *model.ConflictError
+	)
+	switch {
+	case errors.As(err, &advised):
+		return advised.hint
+	case errors.As(err, &usage):
+		return usage.hint
+	case errors.As(err, &missing):
+		return s.missingHint(missing.Ref)
+	case errors.As(err, &exists):
+		if verb := command(exists.Ref.Kind); verb != "" {
+			return fmt.Sprintf("change it with: %s edit %s", verb, shellQuote(exists.Ref.Name))
+		}
+	case errors.As(err, &moved):
+		if verb := command(moved.Ref.Kind); verb != "" {
+			return fmt.Sprintf("look at it with: %s show %s", verb, shellQuote(moved.Ref.Name))
+		}
+	}
+	return ""
+}
+
+func (s *session) missingHint(ref model.Ref) string {
+	names := s.names(ref.Kind)
+	if near := nearest(ref.Name, names); len(near) > 0 {
+		return "did you mean " + orList(near) + "?"
+	}
+	verb := command(ref.Kind)
+	switch {
+	case verb == "":
+		return ""
+	case len(names) == 0:
+		return fmt.Sprintf("there is none yet; add one with: %s add NAME", verb)
+	}
+	return fmt.Sprintf("see them all with: %s list", verb)
+}
+
+// command is the noun that works on a kind of thing; empty when none does.
+func command(k model.Kind) string {
+	switch k {
+	case model.KindVM, model.KindHypervisor, model.KindProfile, model.KindImage, model.KindOutlet, model.KindUser:
+		return string(k)
+	case model.KindSaltMaster:
+		return "salt master"
+	}
+	return ""
+}
+
+// names lists what exists of a kind.
+func (s *session) names(k model.Kind) []string {
+	var names []string
+	for _, ref := range s.state().Refs() {
+		if ref.Kind == k {
+			names = append(names, ref.Name)
+		}
+	}
+	return names
+}
+
+// badFlag turns cobra's complaint about a flag into ours.
+func badFlag(cmd *cobra.Command, err error) error {
+	return &usageError{err: err, hint: seeHelp(cmd)}
+}
+
+func seeHelp(cmd *cobra.Command) string {
+	if path := pathOf(cmd); path != "" {
+		return "see: " + path + " --help"
+	}
+	return "see: help"
+}
+
+// pathOf is a command without the program's name, such as "vm add".
+func pathOf(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return ""
+	}
+	return strings.TrimSpace(pathOf(cmd.Parent()) + " " + cmd.Name())
+}
+
+// nearest finds the names that somebody may have meant, best first.
+func nearest(typed string, names []string) []string {
+	if len(typed) > 100 {
+		return nil
+	}
+	best, limit := []string(nil), max(1, min(3, len(typed)/3))
+	for d := 0; d <= limit && len(best) == 0; d++ {
+		for _, name := range names {
+			if distance(strings.ToLower(typed), strings.ToLower(name)) == d {
+				best = append(best, name)
+			}
+		}
+	}
+	if len(best) == 0 && len(typed) >= 2 {
+		for _, name := range names {
+			if strings.HasPrefix(name, strings.ToLower(typed)) {
+				best = append(best, name)
+			}
+		}
+	}
+	return best[:min(3, len(best))]
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func orList(words []string) string { return list(words, "or") }
+
+func andList(words []string) string { return list(words, "and") }
+
+func list(words []string, conj string) string {
+	if len(words) > 8 {
+		words = append(words[:7:7], fmt.Sprintf("%d more", len(words)-7))
+		conj = "and"
+	}
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " " + conj + " " + words[len(words)-1]
+}
+
+// write writes and forgets: a client that is gone ends the session by its
+// context.
+func write(w io.Writer, text string) { _, _ = io.WriteString(w, text) }

@@ -1,0 +1,118 @@
+package command
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"homelab/model"
+)
+
+// exportJSON is the desired state without who may connect and without secrets.
+type exportJSON struct {
+	Format      string             `json:"format"`
+	Revision    uint64             `json:"revision"`
+	Settings    model.Settings     `json:"settings"`
+	Profiles    []model.Profile    `json:"profiles"`
+	Images      []model.Image      `json:"images"`
+	Outlets     []model.Outlet     `json:"outlets"`
+	SaltMasters []model.SaltMaster `json:"salt_masters"`
+	Hypervisors []model.Hypervisor `json:"hypervisors"`
+	VMs         []model.VM         `json:"vms"`
+}
+
+// exportFormat names the form of an export and its version.
+const exportFormat = "homelab/1"
+
+func exportCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "The desired state in JSON, to read and to keep",
+		Long: `Write the desired state in JSON: settings, profiles, images, outlets, Salt
+masters, hypervisors and VMs. Who may connect is left out, and secrets are
+hidden; the whole, to restore, is in a backup.`,
+		Example: "export > lab.json",
+		Args:    exactly(),
+	}
+	_ = cmd.Flags().Bool("json", true, "always: the answer is JSON")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		st := s.state()
+		open := values(st.Outlets)
+		for i := range open {
+			open[i] = withoutSecrets(open[i])
+		}
+		return s.printJSON(exportJSON{
+			Format: exportFormat, Revision: st.Revision, Settings: st.Settings,
+			Profiles: values(st.Profiles), Images: values(st.Images), Outlets: open,
+			SaltMasters: values(st.SaltMasters), Hypervisors: values(st.Hypervisors), VMs: values(st.VMs),
+		})
+	}
+	return cmd
+}
+
+// values are a map's values in the order of their names.
+func values[T any](m map[string]T) []T {
+	all := make([]T, 0, len(m))
+	for _, name := range model.Names(m) {
+		all = append(all, m[name])
+	}
+	return all
+}
+
+func backupCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup",
+		Short: "A copy of the whole store, while it runs",
+		Long: `Write a consistent copy of the whole store, secrets and keys included, while the
+server runs. To restore, put it in place of homelab.db while no server runs.`,
+		Example: "backup > homelab.db",
+		Args:    exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			if s.io.PTY {
+				return usagef("a backup is no text for a terminal: leave ssh's -t away and redirect it with > homelab.db")
+			}
+			out := bufio.NewWriterSize(s.io.Out, 256<<10)
+			if err := s.lab.Backup(out); err != nil {
+				return err
+			}
+			return out.Flush()
+		},
+	}
+}
+
+func hostkeyCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "hostkey",
+		Short: "The server's public host key",
+		Long:  "Write the server's public host key, to be compared or put into known_hosts.",
+		Example: `hostkey
+hostkey --fingerprint`,
+		Args: exactly(),
+	}
+	asJSON := jsonFlag(cmd)
+	only := cmd.Flags().Bool("fingerprint", false, "its fingerprint only")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		line := strings.TrimSpace(s.lab.HostKey())
+		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		if err != nil {
+			return fmt.Errorf("the host key cannot be read: %w", err)
+		}
+		fingerprint := ssh.FingerprintSHA256(key)
+		switch {
+		case *asJSON:
+			return s.printJSON(struct {
+				HostKey     string `json:"host_key"`
+				Fingerprint string `json:"fingerprint"`
+			}{line, fingerprint})
+		case *only:
+			s.sayf("%s", fingerprint)
+		default:
+			s.sayf("%s", clean(line))
+		}
+		return nil
+	}
+	return cmd
+}

@@ -1,0 +1,148 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+func historyCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "history",
+		Short:   "Who changed what, newest first",
+		Example: "history\nhistory --limit 5 --json",
+		Args:    exactly(),
+	}
+	asJSON := jsonFlag(cmd)
+	limit := cmd.Flags().Uint("limit", 20, "at most this many revisions")
+	before := cmd.Flags().Uint64("before", 0, "only those before this `revision`")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		revs, err := s.lab.History(*before, int(min(*limit, 10_000)))
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			for i := range revs {
+				revs[i].Changes = openChanges(revs[i].Changes)
+			}
+			return s.printJSON(revs)
+		}
+		if len(revs) == 0 {
+			s.notef("nothing has been changed yet")
+			return nil
+		}
+		t := &table{header: []string{"revision", "when", "who", "what", "via"}}
+		for _, r := range revs {
+			t.add(plainCell("%d", r.Number), cell{text: s.age(r.Time)}, cell{text: r.Who}, cell{text: what(r)}, cell{text: r.Via})
+		}
+		s.printTable(t)
+		return nil
+	}
+	return cmd
+}
+
+// what says in a few words what a revision did.
+func what(r model.Revision) string {
+	if r.Undoes != 0 {
+		return fmt.Sprintf("revision %d undone", r.Undoes)
+	}
+	var parts []string
+	for _, c := range r.Changes[:min(3, len(r.Changes))] {
+		did := "changed"
+		switch {
+		case len(c.Before) == 0:
+			did = "added"
+		case len(c.After) == 0:
+			did = "removed"
+		}
+		name := c.Name
+		if c.Kind == model.KindSettings {
+			name = ""
+		}
+		parts = append(parts, strings.Join(strings.Fields(c.Kind.Word()+" "+name+" "+did), " "))
+	}
+	if more := len(r.Changes) - 3; more > 0 {
+		parts = append(parts, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// openChanges are changes without the secrets in them.
+func openChanges(changes []model.ObjectChange) []model.ObjectChange {
+	open := make([]model.ObjectChange, len(changes))
+	for i, c := range changes {
+		if c.Kind == model.KindOutlet {
+			c.Before, c.After = openOutlet(c.Before), openOutlet(c.After)
+		}
+		open[i] = c
+	}
+	return open
+}
+
+func openOutlet(data json.RawMessage) json.RawMessage {
+	if len(data) == 0 {
+		return data
+	}
+	var o model.Outlet
+	if json.Unmarshal(data, &o) != nil {
+		return nil
+	}
+	out, err := json.Marshal(withoutSecrets(o))
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+func undoCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "undo REVISION",
+		Short:   "Revert one revision",
+		Long:    "Revert one revision. It is refused when later ones changed the same things.",
+		Example: "undo 12",
+		Args:    exactly("REVISION"),
+	}
+	opts := mutating(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		n, err := number(cmd, "REVISION", args[0])
+		if err != nil {
+			return err
+		}
+		revs, err := s.lab.History(n+1, 1)
+		if err != nil {
+			return err
+		}
+		if len(revs) == 0 || revs[0].Number != n {
+			return hint(fmt.Errorf("there is no revision %d", n), "see: history")
+		}
+		return s.commit(cmd.Context(), opts, change{
+			edit:   reverse(revs[0]),
+			revert: n,
+			done:   fmt.Sprintf("revision %d is undone", n),
+		})
+	}
+	return cmd
+}
+
+// reverse is the edit that an undo amounts to, for its preview; whether it may
+// be done is for the store to say.
+func reverse(rev model.Revision) model.Edit {
+	return func(st *model.State) error {
+		for _, c := range rev.Changes {
+			var err error
+			if len(c.Before) == 0 {
+				err = st.Drop(c.Ref)
+			} else {
+				err = st.Put(c.Ref, c.Before)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}

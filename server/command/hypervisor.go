@@ -1,0 +1,134 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+func hypervisors(s *session) noun[model.Hypervisor] {
+	return noun[model.Hypervisor]{
+		s: s, kind: model.KindHypervisor, word: "hypervisor", plural: "hypervisors",
+		all:    func(st *model.State) map[string]model.Hypervisor { return st.Hypervisors },
+		name:   func(h *model.Hypervisor) *string { return &h.Name },
+		fresh:  model.NewHypervisor,
+		fields: hypervisorFields,
+		json: func(_ *model.State, h model.Hypervisor) any {
+			return hypervisorJSON{h, s.hypervisorStatus(h.Name)}
+		},
+		header: []string{"name", "power", "agent", "phase", "guests", "since", "network", "outlets"},
+		row: func(st *model.State, h model.Hypervisor) []cell {
+			status := s.hypervisorStatus(h.Name)
+			return []cell{
+				{text: h.Name}, powerCell(status.Power), agentCell(status.Agent), s.phaseCell(status),
+				guestsCell(st, h.Name, status), {text: s.age(status.Since)}, {text: h.Network}, {text: strings.Join(h.Outlets, ",")},
+			}
+		},
+		detail: func(st *model.State, h model.Hypervisor) []pair { return hypervisorDetail(s, st, h) },
+	}
+}
+
+func hypervisorFields(f *fields[model.Hypervisor]) {
+	f.text("platform", "libvirt or sandbox", func(h *model.Hypervisor) *string { return &h.Platform })
+	f.text("accel", "acceleration: auto, kvm or tcg", func(h *model.Hypervisor) *string { return &h.Accel })
+	f.text("network", "of its guests: macvtap:IFACE, bridge:NAME or nat:NETWORK", func(h *model.Hypervisor) *string { return &h.Network })
+	f.text("policy", "auto applies at once, review waits for approval", func(h *model.Hypervisor) *string { return &h.Policy })
+	f.list("outlet", "outlets that feed it", func(h *model.Hypervisor) *[]string { return &h.Outlets })
+	f.text("address", "host name or IP address", func(h *model.Hypervisor) *string { return &h.Address })
+	f.text("power-wanted", "on, off or none", func(h *model.Hypervisor) *string { return &h.PowerWanted })
+	f.truth("hold", "no reconciling until released", func(h *model.Hypervisor) *bool { return &h.Hold })
+	f.choices("platform", model.PlatformLibvirt, model.PlatformSandbox)
+	f.choices("accel", model.AccelAuto, model.AccelKVM, model.AccelTCG)
+	f.choices("network", "macvtap:", "bridge:", "nat:default")
+	f.choices("policy", model.PolicyAuto, model.PolicyReview)
+	f.choices("power-wanted", model.PowerWantedOn, model.PowerWantedOff, model.PowerWantedNone)
+	f.suggest("outlet", model.KindOutlet)
+}
+
+func guestsCell(st *model.State, name string, status model.HypervisorStatus) cell {
+	desired := desiredGuests(st, name)
+	if status.Agent != model.AgentOnline {
+		return cell{fmt.Sprintf("?/%d", desired), faint}
+	}
+	c := cell{text: fmt.Sprintf("%d/%d", status.RunningGuests(), desired)}
+	if status.RunningGuests() != desired {
+		c.colour = yellow
+	}
+	return c
+}
+
+func hypervisorDetail(s *session, st *model.State, h model.Hypervisor) []pair {
+	status := s.hypervisorStatus(h.Name)
+	var pools []string
+	for _, p := range h.Pools {
+		pools = append(pools, p.Name+" at "+p.Path)
+	}
+	pairs := []pair{
+		{"name", cell{text: h.Name}},
+		{"power", powerCell(status.Power)},
+		{"power wanted", cell{text: h.PowerWanted}},
+		{"agent", agentCell(status.Agent)},
+		{"phase", s.phaseCell(status)},
+		{"guests", guestsCell(st, h.Name, status)},
+		{"applied", cell{text: s.age(status.AppliedAt)}},
+	}
+	if status.Error != "" {
+		pairs = append(pairs, pair{"error", cell{status.Error, red}})
+	}
+	if f := status.Facts; f.Hostname != "" {
+		pairs = append(pairs, pair{"machine", plainCell("%s: %s %s, %s, %s", f.Hostname, f.OS, f.Arch, count(f.CPUs, "CPU", "CPUs"), mib(f.MemoryMiB))})
+		pairs = append(pairs, pair{"software", cell{text: strings.Join(trimmed([]string{f.Terraform, libvirtVersion(f), f.Accel}), ", ")}})
+	}
+	for _, g := range status.Guests {
+		if g.ID == "" {
+			pairs = append(pairs, pair{"foreign", plainCell("%s (%s)", g.Name, g.State)})
+		}
+	}
+	return append(pairs,
+		pair{"platform", cell{text: h.Platform}},
+		pair{"accel", cell{text: h.Accel}},
+		pair{"network", cell{text: h.Network}},
+		pair{"pools", cell{text: strings.Join(pools, ", ")}},
+		pair{"policy", cell{text: h.Policy}},
+		pair{"outlets", cell{text: or(strings.Join(h.Outlets, ", "), "none")}},
+		pair{"address", cell{text: or(h.Address, "unknown")}},
+		pair{"hold", cell{text: yesNo(h.Hold)}},
+		pair{"changed", plainCell("%s, in revision %d", s.age(h.Changed), h.Version)},
+	)
+}
+
+func libvirtVersion(f model.Facts) string {
+	if f.Libvirt == "" {
+		return ""
+	}
+	return "libvirt " + f.Libvirt
+}
+
+func hypervisorCommand(s *session) *cobra.Command {
+	n := hypervisors(s)
+	return parent(
+		&cobra.Command{Use: "hypervisor", Aliases: []string{"hv", "hypervisors"}, Short: "Hypervisors: the machines that carry the VMs"},
+		n.list(), n.show(),
+		n.add("hypervisor add thinkpad --network macvtap:eno1 --outlet thinkpad-plug",
+			"Add a hypervisor. Its machine joins with a token: see agent invite."),
+		n.edit("hypervisor edit thinkpad --policy review"),
+		n.remove("Remove hypervisors that carry no VM any more. Their agents are let in no longer."),
+	)
+}
+
+func holdCommand(s *session) *cobra.Command {
+	cmd := hypervisors(s).set("hold", "Stop all reconciling of hypervisors", "Stop all reconciling of hypervisors until they are released: nothing is planned or applied there.", "held",
+		func(h *model.Hypervisor) { h.Hold = true }, nil, nil)
+	cmd.Example = "hold thinkpad"
+	return cmd
+}
+
+func releaseCommand(s *session) *cobra.Command {
+	cmd := hypervisors(s).set("release", "Go on with hypervisors that are held", "", "released",
+		func(h *model.Hypervisor) { h.Hold = false }, nil, nil)
+	cmd.Example = "release thinkpad"
+	return cmd
+}

@@ -1,0 +1,231 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"homelab/model"
+)
+
+type keyJSON struct {
+	User string `json:"user"`
+	model.Key
+}
+
+func keyCommand(s *session) *cobra.Command {
+	return parent(
+		&cobra.Command{Use: "key", Aliases: []string{"keys"}, Short: "Keys: with which users connect"},
+		listKeys(s), addKey(s), removeKey(s),
+	)
+}
+
+func listKeys(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list [USER]", Aliases: []string{"ls"}, Short: "List the keys of one user or of all",
+		Example: "key list\nkey list alice --json", Args: atMost("USER"), ValidArgsFunction: s.nameArgs(model.KindUser, false),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if err := s.mustExist(model.KindUser, args...); err != nil {
+			return err
+		}
+		keys := []keyJSON{}
+		t := &table{header: []string{"user", "key", "type", "fingerprint", "added"}}
+		for _, name := range model.Names(s.state().Users) {
+			if len(args) > 0 && args[0] != name {
+				continue
+			}
+			for _, k := range s.state().Users[name].Keys {
+				keys = append(keys, keyJSON{name, k})
+				kind, _, _ := strings.Cut(k.PublicKey, " ")
+				t.add(cell{text: name}, cell{text: k.Name}, cell{text: kind}, cell{text: k.Fingerprint}, cell{text: s.age(k.Added)})
+			}
+		}
+		switch {
+		case *asJSON:
+			return s.printJSON(keys)
+		case len(keys) == 0:
+			s.notef("there are no keys")
+		default:
+			s.printTable(t)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func addKey(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "add USER [KEY]",
+		Short:   "Let a user connect with a key",
+		Long:    "Let a user connect with public keys, given as an argument or on standard input, as they stand in a file that ends in .pub.",
+		Example: "key add alice < ~/.ssh/id_ed25519.pub\nkey add alice ssh-ed25519 AAAAC3Nz… alice@laptop",
+		Args: func(cmd *cobra.Command, args []string) error {
+			return some("USER")(cmd, args)
+		},
+		ValidArgsFunction: s.nameArgs(model.KindUser, false),
+	}
+	opts := mutating(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := s.mustExist(model.KindUser, args[0]); err != nil {
+			return err
+		}
+		text := []byte(strings.Join(args[1:], " "))
+		if len(args) == 1 {
+			var err error
+			if text, err = s.input("a public key", 64<<10); err != nil {
+				return err
+			}
+		}
+		added, err := s.parseKeys(text)
+		if err != nil {
+			return err
+		}
+		return s.commit(cmd.Context(), opts, change{
+			edit: func(st *model.State) error {
+				if err := keysFree(st, args[0], added); err != nil {
+					return err
+				}
+				return model.Change(args[0], 0, func(u *model.User) error {
+					for _, k := range added {
+						if !slices.ContainsFunc(u.Keys, k.same) {
+							u.Keys = append(slices.Clone(u.Keys), k.Key)
+						}
+					}
+					return nil
+				})(st)
+			},
+			done: fmt.Sprintf("user %s may connect with %s", args[0], count(len(added), "key", "keys")),
+			same: fmt.Sprintf("user %s may connect with that", args[0]),
+		})
+	}
+	return cmd
+}
+
+type newKey struct{ model.Key }
+
+func (k newKey) same(other model.Key) bool { return other.Fingerprint == k.Fingerprint }
+
+// keysFree refuses a key that is somebody else's: it decides who connects.
+func keysFree(st *model.State, user string, added []newKey) error {
+	for _, name := range model.Names(st.Users) {
+		for _, k := range added {
+			if name != user && slices.ContainsFunc(st.Users[name].Keys, k.same) {
+				return fmt.Errorf("key %s is already one of user %q; a key can be only one user's", k.Fingerprint, name)
+			}
+		}
+	}
+	for _, name := range model.Names(st.Agents) {
+		for _, k := range added {
+			if st.Agents[name].Fingerprint == k.Fingerprint {
+				return fmt.Errorf("key %s is that of the agent of %q; a person needs a key of their own", k.Fingerprint, name)
+			}
+		}
+	}
+	return nil
+}
+
+// parseKeys reads lines of public keys; options before them are refused, since
+// they would be lost.
+func (s *session) parseKeys(text []byte) ([]newKey, error) {
+	var found []newKey
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, comment, options, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		switch {
+		case err != nil && strings.Contains(line, "PRIVATE KEY"):
+			return nil, errors.New("that is a private key: keep it to yourself, and give the file that ends in .pub")
+		case err != nil:
+			return nil, fmt.Errorf("%q is not a public key; it looks like: ssh-ed25519 AAAAC3Nz… name", cut(line, 40))
+		case len(options) > 0:
+			return nil, errors.New("keys with options are not taken; give the key alone")
+		}
+		public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
+		fingerprint := ssh.FingerprintSHA256(key)
+		found = append(found, newKey{model.Key{
+			Name: or(comment, fingerprint[:min(len(fingerprint), 15)]), PublicKey: public, Fingerprint: fingerprint, Added: s.now().UTC(),
+		}})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("that is not a public key: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, errors.New("no public key was given; it looks like: ssh-ed25519 AAAAC3Nz… name")
+	}
+	return found, nil
+}
+
+func removeKey(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "remove USER KEY", Aliases: []string{"rm"}, Short: "Take a key from a user",
+		Long:    "Take a key from a user. KEY is its name or its fingerprint.",
+		Example: "key remove alice alice@laptop\nkey remove alice SHA256:…",
+		Args:    exactly("USER", "KEY"),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			if len(args) != 1 {
+				return s.nameArgs(model.KindUser, false)(cmd, args, prefix)
+			}
+			var names []string
+			for _, k := range s.state().Users[args[0]].Keys {
+				names = append(names, k.Fingerprint)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	opts := mutating(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c := change{
+			edit: model.Change(args[0], 0, func(u *model.User) error { return dropKey(u, args[1]) }),
+			done: fmt.Sprintf("user %s may connect with key %s no longer", args[0], args[1]),
+		}
+		if u := s.state().Users[args[0]]; len(u.Keys) == 1 {
+			c.ask = []string{fmt.Sprintf("it is the only key of %s, who can connect no longer", u.Name)}
+		}
+		return s.commit(cmd.Context(), opts, c)
+	}
+	return cmd
+}
+
+func dropKey(u *model.User, key string) error {
+	var at []int
+	for i, k := range u.Keys {
+		if k.Fingerprint == key || k.Name == key {
+			at = append(at, i)
+		}
+	}
+	switch len(at) {
+	case 0:
+		return hint(fmt.Errorf("user %s has no key %q", u.Name, key), "see them with: key list %s", shellQuote(u.Name))
+	case 1:
+		u.Keys = slices.Delete(slices.Clone(u.Keys), at[0], at[0]+1)
+		return nil
+	}
+	return hint(fmt.Errorf("user %s has %d keys named %q", u.Name, len(at), key), "give the fingerprint: key list %s", shellQuote(u.Name))
+}
+
+// input reads standard input whole, up to a limit.
+func (s *session) input(what string, limit int64) ([]byte, error) {
+	if s.io.PTY {
+		return nil, usagef("%s is read from standard input: leave ssh's -t away and redirect a file with <", what)
+	}
+	text, err := io.ReadAll(io.LimitReader(s.io.In, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("standard input is too much: %s is at most %d KiB", what, limit>>10)
+	}
+	return text, nil
+}

@@ -1,0 +1,278 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+func logsCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "logs NAME|RUN",
+		Short: "The log of a run, or of a hypervisor's newest",
+		Long: `Write the log of a run, or of the newest run of a hypervisor. With -f it goes on
+while the log grows: to the end of the run, or for a hypervisor from run to run
+until it is interrupted. --json is a list of records, and with -f a line each.`,
+		Example: "logs 12\nlogs thinkpad -f",
+		Args:    exactly("NAME or RUN"),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			names, directive := s.nameArgs(model.KindHypervisor, false)(cmd, args, prefix)
+			ids, _ := s.runArgs(cmd, args, prefix)
+			return append(names, ids...), directive
+		},
+	}
+	follow := cmd.Flags().BoolP("follow", "f", false, "go on while it grows")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		name := args[0]
+		_, isName := s.state().Hypervisors[name]
+		l := &log{s: s, out: s.io.Out, json: *asJSON}
+		switch {
+		case isName && *follow:
+			return l.followHypervisor(cmd.Context(), name)
+		case isName:
+			id, err := s.newestRun(name)
+			if err != nil {
+				return err
+			}
+			l.run = id
+		default:
+			id, err := strconv.ParseUint(name, 10, 64)
+			if err != nil {
+				return &model.NotFoundError{Ref: model.Ref{Kind: model.KindHypervisor, Name: name}}
+			}
+			l.run = id
+		}
+		if _, err := s.lab.Run(l.run); err != nil {
+			return s.noRun(err)
+		}
+		if *follow {
+			_, err := l.follow(cmd.Context(), nil)
+			return err
+		}
+		if *asJSON {
+			return l.all()
+		}
+		return l.drain()
+	}
+	return cmd
+}
+
+// newestRun is the run under way on a hypervisor, or else the newest that is
+// kept.
+func (s *session) newestRun(hypervisor string) (uint64, error) {
+	if id := s.hypervisorStatus(hypervisor).Run; id != 0 {
+		return id, nil
+	}
+	runs, err := s.lab.Runs(hypervisor)
+	if err != nil {
+		return 0, err
+	}
+	if len(runs) == 0 {
+		return 0, hint(fmt.Errorf("%s has had no run yet", hypervisor), "start one with: apply %s", shellQuote(hypervisor))
+	}
+	return runs[0].ID, nil
+}
+
+// log writes the log of a run as far as it has grown.
+type log struct {
+	s     *session
+	out   io.Writer
+	json  bool
+	run   uint64
+	after uint64
+}
+
+const logPage = 500
+
+// drain writes what the log has gained.
+func (l *log) drain() error {
+	return l.pages(func(rec model.Record) error {
+		if l.json {
+			return l.s.printLine(rec)
+		}
+		l.print(rec)
+		return nil
+	})
+}
+
+// all writes the whole log as a list.
+func (l *log) all() error {
+	records := []model.Record{}
+	err := l.pages(func(rec model.Record) error { records = append(records, rec); return nil })
+	if err != nil {
+		return err
+	}
+	return l.s.printJSON(records)
+}
+
+func (l *log) pages(each func(model.Record) error) error {
+	for {
+		records, err := l.s.lab.Log(l.run, l.after, logPage)
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
+			if err := each(rec); err != nil {
+				return err
+			}
+			l.after = rec.Seq
+		}
+		if len(records) < logPage {
+			return nil
+		}
+	}
+}
+
+func (l *log) print(rec model.Record) {
+	s := l.s
+	at := s.paint(faint, rec.Time.UTC().Format("15:04:05"))
+	line := func(c colour, text string) {
+		if text != "" {
+			fmt.Fprintf(l.out, "%s %s\n", at, s.paint(c, cleanText(text)))
+		}
+	}
+	if rec.State != "" {
+		line(bold, fmt.Sprintf("run %d is %s", rec.Run, rec.State))
+	}
+	c := colour("")
+	switch rec.Level {
+	case model.LevelWarn:
+		c = yellow
+	case model.LevelError:
+		c = red
+	}
+	line(c, rec.Message)
+	for _, v := range rec.Violations {
+		line(red, violation(v))
+	}
+	line(red, rec.Error)
+}
+
+// follow writes the log while it grows, until the run ends. step is called with
+// the run each time that it is read; its error ends the following. A run that
+// is gone had nothing to do.
+func (l *log) follow(ctx context.Context, step func(model.Run) error) (model.Run, error) {
+	w := l.s.lab.Watch()
+	defer w.Close()
+	for {
+		run, err := l.s.lab.Run(l.run)
+		var gone *model.NotFoundError
+		if errors.As(err, &gone) {
+			return model.Run{ID: l.run, State: model.RunNoop}, nil
+		}
+		if err != nil {
+			return run, err
+		}
+		if err := l.drain(); err != nil {
+			return run, err
+		}
+		if run.State.Ended() {
+			return run, nil
+		}
+		if step != nil {
+			if err := step(run); err != nil {
+				return run, err
+			}
+		}
+		if err := await(ctx, w); err != nil {
+			return run, err
+		}
+	}
+}
+
+// await waits for a change of anything.
+func await(ctx context.Context, w *model.Watcher) error {
+	select {
+	case <-w.C():
+		w.Take()
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// followHypervisor follows run after run.
+func (l *log) followHypervisor(ctx context.Context, name string) error {
+	w := l.s.lab.Watch()
+	defer w.Close()
+	var last uint64
+	for {
+		id, err := l.s.newestRun(name)
+		if err == nil && id != last {
+			last, l.run, l.after = id, id, 0
+			if _, err := l.follow(ctx, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := await(ctx, w); err != nil {
+			return err
+		}
+	}
+}
+
+// followRun follows a run that a person started or approved, asks them when it
+// waits for approval, and fails when it fails.
+func (s *session) followRun(ctx context.Context, id uint64, asJSON, approved bool) error {
+	l := &log{s: s, out: s.io.Out, run: id}
+	if asJSON {
+		l.out = s.io.Err
+	}
+	run, err := l.follow(ctx, func(run model.Run) error {
+		if run.State != model.RunWaiting || approved {
+			return nil
+		}
+		if !s.io.PTY {
+			return hint(fmt.Errorf("run %d waits for approval", run.ID), "look at it with: run show %d; then: approve %d, or cancel %d", run.ID, run.ID, run.ID)
+		}
+		s.printResources(run)
+		if len(run.Violations) == 0 {
+			if err := s.confirm(ctx, question{damage: []string{fmt.Sprintf("run %d waits for approval: %s", run.ID, summary(run))}}, false); err != nil {
+				return hint(err, "%s", s.howToGoOn(run))
+			}
+		}
+		approved = true
+		return s.approve(ctx, run, false)
+	})
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		if err := s.printJSON(run); err != nil {
+			return err
+		}
+	}
+	return s.ended(run, asJSON)
+}
+
+// ended tells how a run ended.
+func (s *session) ended(run model.Run, quiet bool) error {
+	var text string
+	switch run.State {
+	case model.RunNoop:
+		text = "nothing to change"
+	case model.RunSucceeded:
+		text = fmt.Sprintf("run %d succeeded: %s", run.ID, summary(run))
+		if run.Kind == model.RunPlan {
+			text = fmt.Sprintf("run %d planned: %s", run.ID, summary(run))
+			if !quiet {
+				s.printResources(run)
+			}
+		}
+	case model.RunFailed:
+		return hint(fmt.Errorf("run %d failed: %s", run.ID, firstLine(run.Error)), "its whole log: logs %d", run.ID)
+	default:
+		return fmt.Errorf("run %d was %s", run.ID, run.State)
+	}
+	if !quiet {
+		s.sayf("%s", s.paint(green, clean(text)))
+	}
+	return nil
+}

@@ -1,0 +1,360 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+// targets are what a power command works on: machines, whose power is wanted,
+// and outlets that feed none, which are switched.
+type targets struct {
+	hypervisors []string
+	outlets     []string
+}
+
+// which are the flags that say what a power command works on.
+type which struct {
+	groups *[]string
+	all    *bool
+}
+
+func whichFlags(cmd *cobra.Command) which {
+	f := cmd.Flags()
+	w := which{
+		groups: f.StringSlice("group", nil, "everything that the outlets of this group feed"),
+		all:    f.Bool("all", false, "everything but essential outlets and what they feed"),
+	}
+	return w
+}
+
+// find resolves names: hypervisors first, then outlets.
+func (s *session) find(cmd *cobra.Command, w which, names []string) (targets, error) {
+	st := s.state()
+	var t targets
+	if len(names) == 0 && len(*w.groups) == 0 && !*w.all {
+		return t, &usageError{err: fmt.Errorf("%s needs NAME, --group or --all", pathOf(cmd)), hint: seeHelp(cmd)}
+	}
+	for _, name := range names {
+		if _, ok := st.Hypervisors[name]; ok {
+			t.hypervisors = append(t.hypervisors, name)
+		} else if _, ok := st.Outlets[name]; ok {
+			t.outlet(st, name)
+		} else {
+			return t, s.noTarget(name)
+		}
+	}
+	for _, group := range *w.groups {
+		if err := t.group(st, group); err != nil {
+			return t, err
+		}
+	}
+	if *w.all {
+		t.everything(st)
+	}
+	t.hypervisors, t.outlets = unique(t.hypervisors), unique(t.outlets)
+	return t, nil
+}
+
+func (s *session) noTarget(name string) error {
+	err := fmt.Errorf("there is no hypervisor or outlet named %q", name)
+	if near := nearest(name, append(s.names(model.KindHypervisor), s.names(model.KindOutlet)...)); len(near) > 0 {
+		return hint(err, "did you mean %s?", orList(near))
+	}
+	return hint(err, "see them all with: power status")
+}
+
+// outlet adds the machines that an outlet feeds, or itself when it feeds none.
+func (t *targets) outlet(st *model.State, name string) {
+	if fed := feeds(st, name); len(fed) > 0 {
+		t.hypervisors = append(t.hypervisors, fed...)
+		return
+	}
+	t.outlets = append(t.outlets, name)
+}
+
+func (t *targets) group(st *model.State, group string) error {
+	found, groups := false, map[string]bool{}
+	for _, name := range model.Names(st.Outlets) {
+		for _, g := range st.Outlets[name].Groups {
+			groups[g] = true
+			if g == group {
+				found = true
+				t.outlet(st, name)
+			}
+		}
+	}
+	if found {
+		return nil
+	}
+	err := fmt.Errorf("no outlet is in a group named %q", group)
+	if len(groups) == 0 {
+		return hint(err, "put outlets into one with: outlet edit NAME --group %s", shellQuote(group))
+	}
+	return hint(err, "the groups are %s", andList(model.Names(groups)))
+}
+
+func (t *targets) everything(st *model.State) {
+	for _, name := range model.Names(st.Hypervisors) {
+		essential := func(o string) bool { return st.Outlets[o].Essential }
+		if !slices.ContainsFunc(st.Hypervisors[name].Outlets, essential) {
+			t.hypervisors = append(t.hypervisors, name)
+		}
+	}
+	for _, name := range model.Names(st.Outlets) {
+		if !st.Outlets[name].Essential && len(feeds(st, name)) == 0 {
+			t.outlets = append(t.outlets, name)
+		}
+	}
+}
+
+func powerCommand(s *session) *cobra.Command {
+	return parent(
+		&cobra.Command{Use: "power", Short: "Power: switch machines and outlets on and off"},
+		powerOn(s), powerOff(s), powerStatus(s),
+	)
+}
+
+// waiting are the flags of a command that can wait for power.
+type waiting struct {
+	wait    *bool
+	timeout *time.Duration
+}
+
+func waitFlags(cmd *cobra.Command, until string) waiting {
+	return waiting{
+		wait:    cmd.Flags().Bool("wait", false, "wait until "+until),
+		timeout: cmd.Flags().Duration("timeout", 10*time.Minute, "how long to wait"),
+	}
+}
+
+func powerOn(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "on [NAME…]",
+		Short: "Switch machines and outlets on",
+		Long: `Switch machines and outlets on. A NAME is a hypervisor or an outlet. That a
+hypervisor is wanted on is stored: its outlets are switched on, after those that
+they require, and its guests come up by themselves.`,
+		Example:           "power on thinkpad\npower on --group computers --wait",
+		ValidArgsFunction: s.powerArgs,
+	}
+	w, opts := whichFlags(cmd), mutating(cmd)
+	wait := waitFlags(cmd, "the machines' agents are connected")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		t, err := s.find(cmd, w, args)
+		if err != nil {
+			return err
+		}
+		if !*opts.dry {
+			if err := s.switchAll(cmd.Context(), t.outlets, true, false); err != nil {
+				return err
+			}
+		}
+		if err := s.wantPower(cmd.Context(), opts, t, model.PowerWantedOn, nil); err != nil || !*wait.wait || *opts.dry {
+			return err
+		}
+		return s.awaitPower(cmd.Context(), t.hypervisors, *wait.timeout, "on", func(st model.HypervisorStatus) bool {
+			return st.Agent == model.AgentOnline
+		})
+	}
+	return cmd
+}
+
+func powerOff(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "off [NAME…]",
+		Short: "Shut machines down, then switch them and outlets off",
+		Long: `Switch machines and outlets off. A NAME is a hypervisor or an outlet. That a
+hypervisor is wanted off is stored: its agent shuts the guests down and then the
+machine, and when it is really off its outlets are switched off. With --force
+the outlets are switched off now, whatever runs.`,
+		Example:           "power off thinkpad --yes\npower off --all --wait",
+		ValidArgsFunction: s.powerArgs,
+	}
+	w, opts := whichFlags(cmd), mutating(cmd)
+	force := cmd.Flags().Bool("force", false, "cut the power now, without shutting anything down")
+	wait := waitFlags(cmd, "the machines are off")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		t, err := s.find(cmd, w, args)
+		if err != nil {
+			return err
+		}
+		cut := slices.Clone(t.outlets)
+		if *force {
+			for _, h := range t.hypervisors {
+				cut = append(cut, s.state().Hypervisors[h].Outlets...)
+			}
+		}
+		cut = unique(cut)
+		q := s.cutting(cut, *force)
+		if !*force {
+			q.damage = append(q.damage, s.shuttingDown(t.hypervisors)...)
+		}
+		if !*opts.dry {
+			if err := s.confirm(cmd.Context(), q, *opts.yes); err != nil {
+				return err
+			}
+			*opts.yes = true // once is enough
+		}
+		if err := s.wantPower(cmd.Context(), opts, t, model.PowerWantedOff, q.damage); err != nil || *opts.dry {
+			return err
+		}
+		if err := s.switchAll(cmd.Context(), cut, false, *force); err != nil || !*wait.wait {
+			return err
+		}
+		return s.awaitPower(cmd.Context(), t.hypervisors, *wait.timeout, "off", func(st model.HypervisorStatus) bool {
+			return st.Power == model.PowerOff
+		})
+	}
+	return cmd
+}
+
+// shuttingDown says which guests go down with their machines.
+func (s *session) shuttingDown(hypervisors []string) []string {
+	var damage []string
+	for _, name := range hypervisors {
+		if status := s.hypervisorStatus(name); status.RunningGuests() > 0 {
+			damage = append(damage, fmt.Sprintf("%s is shut down, and with it %s", name, count(status.RunningGuests(), "running guest", "running guests")))
+		}
+	}
+	return damage
+}
+
+// wantPower stores what power is wanted of the hypervisors.
+func (s *session) wantPower(ctx context.Context, opts options, t targets, wanted string, damage []string) error {
+	if *opts.dry {
+		for _, d := range damage {
+			s.sayf("%s", clean(d))
+		}
+		for _, o := range t.outlets {
+			s.sayf("outlet %s would be switched %s", clean(o), wanted)
+		}
+	}
+	if len(t.hypervisors) == 0 {
+		return nil
+	}
+	return s.commit(ctx, opts, change{
+		edit: each(t.hypervisors, func(name string) model.Edit {
+			return model.Change(name, 0, func(h *model.Hypervisor) error { h.PowerWanted = wanted; return nil })
+		}),
+		done: hypervisors(s).subject(t.hypervisors) + isAre(t.hypervisors) + "wanted " + wanted,
+	})
+}
+
+// awaitPower waits until every machine is as wanted, telling each step.
+func (s *session) awaitPower(ctx context.Context, names []string, timeout time.Duration, word string, ok func(model.HypervisorStatus) bool) error {
+	ctx, stop := context.WithTimeoutCause(ctx, timeout, errTooLong)
+	defer stop()
+	w := s.lab.Watch()
+	defer w.Close()
+	told := map[string]model.Phase{}
+	for {
+		var left []string
+		for _, name := range names {
+			status := s.hypervisorStatus(name)
+			if ok(status) {
+				if told[name] != "done" {
+					s.notef("%s is %s", clean(name), word)
+					told[name] = "done"
+				}
+				continue
+			}
+			left = append(left, name)
+			if told[name] != status.Phase {
+				s.notef("%s: %s", clean(name), status.Phase)
+				told[name] = status.Phase
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-w.C():
+			w.Take()
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), errTooLong) {
+				return hint(fmt.Errorf("%s not %s after %s", andList(left), word, timeout), "see why with: power status")
+			}
+			return context.Cause(ctx)
+		}
+	}
+}
+
+var errTooLong = errors.New("it took too long")
+
+func (s *session) powerArgs(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	return append(s.candidates(model.KindHypervisor, args, prefix), s.candidates(model.KindOutlet, args, prefix)...), cobra.ShellCompDirectiveNoFileComp
+}
+
+// powerJSON is one line of `power status`.
+type powerJSON struct {
+	Name    string      `json:"name"`
+	Kind    model.Kind  `json:"kind"`
+	Power   model.Power `json:"power"`
+	Wanted  string      `json:"power_wanted,omitempty"` // of a hypervisor
+	Phase   model.Phase `json:"phase,omitempty"`        // of a hypervisor
+	Feeds   []string    `json:"feeds"`                  // of an outlet
+	Outlets []string    `json:"outlets"`                // of a hypervisor
+	Since   time.Time   `json:"since,omitzero"`
+	Error   string      `json:"error,omitempty"`
+}
+
+func powerStatus(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "status [NAME…]",
+		Short:             "What is on and what is off",
+		Example:           "power status\npower status thinkpad --json",
+		ValidArgsFunction: s.powerArgs,
+	}
+	asJSON, w := jsonFlag(cmd), whichFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		st := s.state()
+		t := targets{model.Names(st.Hypervisors), model.Names(st.Outlets)}
+		if len(args)+len(*w.groups) > 0 || *w.all {
+			var err error
+			if t, err = s.find(cmd, w, args); err != nil {
+				return err
+			}
+		}
+		var lines []powerJSON
+		for _, name := range t.hypervisors {
+			h, status := st.Hypervisors[name], s.hypervisorStatus(name)
+			lines = append(lines, powerJSON{
+				Name: name, Kind: model.KindHypervisor, Power: status.Power, Wanted: h.PowerWanted,
+				Phase: status.Phase, Outlets: h.Outlets, Since: status.Since, Error: status.Error,
+			})
+		}
+		for _, name := range t.outlets {
+			status := s.outletStatus(name)
+			lines = append(lines, powerJSON{
+				Name: name, Kind: model.KindOutlet, Power: status.State, Feeds: feeds(st, name), Since: status.Since, Error: status.Error,
+			})
+		}
+		if *asJSON {
+			return s.printJSON(lines)
+		}
+		s.printPower(lines)
+		return nil
+	}
+	return cmd
+}
+
+func (s *session) printPower(lines []powerJSON) {
+	if len(lines) == 0 {
+		s.notef("there are no hypervisors and no outlets")
+		return
+	}
+	t := &table{header: []string{"name", "kind", "power", "wanted", "phase", "since", "fed by/feeds"}}
+	for _, l := range lines {
+		t.add(cell{text: l.Name}, cell{text: l.Kind.Word()}, powerCell(l.Power), cell{text: or(l.Wanted, "-")}, cell{text: or(string(l.Phase), "-")},
+			cell{text: s.age(l.Since)}, cell{text: strings.Join(append(slices.Clone(l.Outlets), l.Feeds...), ",")})
+	}
+	s.printTable(t)
+}

@@ -1,0 +1,313 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+func runCommand(s *session) *cobra.Command {
+	return parent(&cobra.Command{Use: "run", Aliases: []string{"runs"}, Short: "Runs: what was planned and applied"}, listRuns(s), showRun(s))
+}
+
+func listRuns(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "list [HYPERVISOR]",
+		Aliases:           []string{"ls"},
+		Short:             "List runs, newest first",
+		Example:           "run list\nrun list thinkpad --json",
+		Args:              atMost("HYPERVISOR"),
+		ValidArgsFunction: s.nameArgs(model.KindHypervisor, false),
+	}
+	asJSON := jsonFlag(cmd)
+	limit := cmd.Flags().Uint("limit", 0, "at most this many; 0 is all that are kept")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if err := s.mustExist(model.KindHypervisor, args...); err != nil {
+			return err
+		}
+		runs, err := s.lab.Runs(strings.Join(args, ""))
+		if err != nil {
+			return err
+		}
+		if *limit > 0 {
+			runs = runs[:min(len(runs), int(min(*limit, 1<<30)))]
+		}
+		if *asJSON {
+			return s.printJSON(runs)
+		}
+		if len(runs) == 0 {
+			s.notef("there are no runs")
+			return nil
+		}
+		t := &table{header: []string{"run", "hypervisor", "kind", "state", "changes", "started", "took", "error"}}
+		for _, r := range runs {
+			t.add(plainCell("%d", r.ID), cell{text: r.Hypervisor}, cell{text: string(r.Kind)}, runStateCell(r.State),
+				cell{text: summary(r)}, cell{text: s.age(r.Started)}, cell{text: s.lasted(r)}, cell{text: firstLine(r.Error)})
+		}
+		s.printTable(t)
+		return nil
+	}
+	return cmd
+}
+
+// summary is such as "+2 ~1 -1, 3 of 4".
+func summary(r model.Run) string {
+	text := fmt.Sprintf("+%d ~%d -%d", r.Summary.Add, r.Summary.Change, r.Summary.Destroy)
+	if r.Summary.Total > 0 && r.Summary.Done < r.Summary.Total && r.Kind == model.RunApply {
+		text += fmt.Sprintf(", %d of %d", r.Summary.Done, r.Summary.Total)
+	}
+	return text
+}
+
+func (s *session) lasted(r model.Run) string {
+	switch {
+	case r.Started.IsZero():
+		return ""
+	case r.Finished.IsZero():
+		return took(s.now().Sub(r.Started))
+	}
+	return took(r.Finished.Sub(r.Started))
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+func showRun(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "show RUN",
+		Short:             "Show one run and what it does",
+		Example:           "run show 12",
+		Args:              exactly("RUN"),
+		ValidArgsFunction: s.runArgs,
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		id, err := number(cmd, "RUN", args[0])
+		if err != nil {
+			return err
+		}
+		run, err := s.lab.Run(id)
+		if err != nil {
+			return s.noRun(err)
+		}
+		if *asJSON {
+			return s.printJSON(run)
+		}
+		s.printRun(run)
+		return nil
+	}
+	return cmd
+}
+
+func (s *session) printRun(r model.Run) {
+	pairs := []pair{
+		{"run", plainCell("%d", r.ID)},
+		{"hypervisor", cell{text: r.Hypervisor}},
+		{"kind", cell{text: string(r.Kind)}},
+		{"state", runStateCell(r.State)},
+		{"changes", cell{text: summary(r)}},
+		{"revision", plainCell("%d", r.Revision)},
+		{"digest", cell{text: short(r.Digest)}},
+		{"started", cell{text: s.age(r.Started)}},
+		{"took", cell{text: s.lasted(r)}},
+	}
+	for _, line := range strings.Split(r.Error, "\n") {
+		if line != "" {
+			pairs = append(pairs, pair{"error", cell{line, red}})
+		}
+	}
+	s.printPairs(pairs)
+	s.printResources(r)
+	for _, v := range r.Violations {
+		s.sayf("%s", s.paint(red, clean(violation(v))))
+	}
+	if r.State == model.RunWaiting {
+		s.sayf("\n%s", s.howToGoOn(r))
+	}
+}
+
+func violation(v model.Violation) string {
+	did := "is deleted"
+	if v.Action == "replace" {
+		did = "is replaced"
+	}
+	return fmt.Sprintf("%s %s, which nobody announced", or(v.Label, v.Address), did)
+}
+
+func (s *session) printResources(r model.Run) {
+	if len(r.Resources) == 0 {
+		return
+	}
+	t := &table{header: []string{"action", "what", "status", "took"}}
+	for _, res := range r.Resources {
+		c := cell{text: string(res.Status)}
+		switch res.Status {
+		case model.ResourceDone:
+			c.colour = green
+		case model.ResourceFailed:
+			c.colour = red
+		}
+		seconds := ""
+		if res.Seconds > 0 {
+			seconds = fmt.Sprintf("%.1fs", res.Seconds)
+		}
+		action := cell{text: res.Action}
+		if res.Action == "delete" || res.Action == "replace" {
+			action.colour = yellow
+		}
+		t.add(action, cell{text: or(res.Label, res.Address)}, c, cell{text: seconds})
+	}
+	s.sayf("")
+	s.printTable(t)
+}
+
+func (s *session) howToGoOn(r model.Run) string {
+	return fmt.Sprintf("run %d waits for approval: approve %d, or cancel %d", r.ID, r.ID, r.ID)
+}
+
+// noRun gives a run that is not there its hint.
+func (s *session) noRun(err error) error {
+	var missing *model.NotFoundError
+	if errors.As(err, &missing) {
+		return hint(err, "the kept ones are in: run list")
+	}
+	return err
+}
+
+// number reads the number of a run or a revision, with or without a #.
+func number(cmd *cobra.Command, what, text string) (uint64, error) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(text, "#"), 10, 64)
+	if err != nil || n == 0 {
+		return 0, &usageError{err: fmt.Errorf("%s is a number, and %q is none", what, cut(text, 60)), hint: seeHelp(cmd)}
+	}
+	return n, nil
+}
+
+func (s *session) runArgs(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	runs, _ := s.lab.Runs("")
+	var ids []string
+	for _, r := range runs[:min(len(runs), 20)] {
+		ids = append(ids, cobra.CompletionWithDesc(strconv.FormatUint(r.ID, 10), fmt.Sprintf("%s %s", r.Hypervisor, r.State)))
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+func planCommand(s *session) *cobra.Command {
+	return startCommand(s, model.RunPlan, "plan NAME", "See what an apply would do on a hypervisor",
+		"Let a hypervisor's agent plan its config and show what an apply would do. Nothing is changed.")
+}
+
+func applyCommand(s *session) *cobra.Command {
+	return startCommand(s, model.RunApply, "apply NAME", "Apply a hypervisor's config at once",
+		`Apply a hypervisor's config at once, without waiting for the next try. The run's
+log is followed to its end, and the exit status says how it went; --detach comes
+back at once. A run that waits for approval is asked about on a terminal.`)
+}
+
+func startCommand(s *session, kind model.RunKind, use, summary, long string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: summary, Long: long, Example: string(kind) + " thinkpad",
+		Args: exactly("NAME"), ValidArgsFunction: s.nameArgs(model.KindHypervisor, false),
+	}
+	detach := cmd.Flags().Bool("detach", false, "come back as soon as the run is ordered")
+	asJSON := cmd.Flags().Bool("json", false, "answer with the run in JSON, at its end")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := s.mustExist(model.KindHypervisor, args[0]); err != nil {
+			return err
+		}
+		run, err := s.lab.StartRun(cmd.Context(), args[0], kind)
+		if err != nil {
+			return err
+		}
+		if *detach {
+			if *asJSON {
+				return s.printJSON(run)
+			}
+			s.sayf("run %d is %s; follow it with: logs %d -f", run.ID, run.State, run.ID)
+			return nil
+		}
+		return s.followRun(cmd.Context(), run.ID, *asJSON, false)
+	}
+	return cmd
+}
+
+func approveCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "approve RUN",
+		Short:             "Let a run that waits apply its plan",
+		Long:              "Let a run that waits for approval apply its plan, and follow it to its end.",
+		Example:           "approve 12",
+		Args:              exactly("RUN"),
+		ValidArgsFunction: s.runArgs,
+	}
+	yes := cmd.Flags().BoolP("yes", "y", false, "do not ask, go on")
+	detach := cmd.Flags().Bool("detach", false, "come back at once")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		id, err := number(cmd, "RUN", args[0])
+		if err != nil {
+			return err
+		}
+		run, err := s.lab.Run(id)
+		if err != nil {
+			return s.noRun(err)
+		}
+		if run.State != model.RunWaiting {
+			return hint(fmt.Errorf("run %d does not wait for approval: it is %s", id, run.State), "see: run show %d", id)
+		}
+		if err := s.approve(cmd.Context(), run, *yes); err != nil || *detach {
+			return err
+		}
+		return s.followRun(cmd.Context(), run.ID, false, true)
+	}
+	return cmd
+}
+
+// approve asks about what the run would destroy, and lets it go on.
+func (s *session) approve(ctx context.Context, run model.Run, yes bool) error {
+	var q question
+	for _, v := range run.Violations {
+		q.damage = append(q.damage, violation(v))
+		q.word = run.Hypervisor
+	}
+	if err := s.confirm(ctx, q, yes); err != nil {
+		return err
+	}
+	if err := s.lab.Approve(ctx, run.ID); err != nil {
+		return err
+	}
+	s.notef("run %d is approved", run.ID)
+	return nil
+}
+
+func cancelCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:               "cancel RUN",
+		Short:             "Interrupt a run; a second time kills it",
+		Long:              "Interrupt a run gracefully: what it has begun it ends. A second cancel kills it.",
+		Example:           "cancel 12",
+		Args:              exactly("RUN"),
+		ValidArgsFunction: s.runArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := number(cmd, "RUN", args[0])
+			if err != nil {
+				return err
+			}
+			if err := s.lab.Cancel(cmd.Context(), id); err != nil {
+				return s.noRun(err)
+			}
+			s.sayf("run %d is told to stop", id)
+			return nil
+		},
+	}
+}

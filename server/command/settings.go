@@ -1,0 +1,82 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+func settingsCommand(s *session) *cobra.Command {
+	return parent(
+		&cobra.Command{Use: "settings", Aliases: []string{"setting"}, Short: "Settings: what all guests share"},
+		showSettings(s), setSettings(s),
+	)
+}
+
+func showSettings(s *session) *cobra.Command {
+	cmd := &cobra.Command{Use: "show", Short: "Show the settings", Example: "settings show", Args: exactly()}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		set := s.state().Settings
+		if *asJSON {
+			return s.printJSON(set)
+		}
+		pairs := []pair{
+			{"guest user", cell{text: set.GuestUser}},
+			{"gateway", cell{text: or(set.Gateway, "the first address of a VM's network")}},
+			{"dns", cell{text: or(strings.Join(set.DNS, ", "), "none")}},
+			{"search", cell{text: or(strings.Join(set.Search, ", "), "none")}},
+			{"salt master", cell{text: or(set.SaltMaster, "none")}},
+			{"timezone", cell{text: or(set.Timezone, "the image's")}},
+		}
+		for _, key := range set.SSHKeys {
+			pairs = append(pairs, pair{"ssh key", cell{text: key}})
+		}
+		if len(set.SSHKeys) == 0 {
+			pairs = append(pairs, pair{"ssh keys", cell{"none: nobody can log in to a guest", yellow}})
+		}
+		s.printPairs(pairs)
+		return nil
+	}
+	return cmd
+}
+
+func setSettings(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "set",
+		Short:   "Change settings",
+		Long:    "Change settings: those whose flags are given. An empty value clears one.",
+		Example: "settings set --dns 192.168.1.1,1.1.1.1 --search lan\nsettings set --ssh-key 'ssh-ed25519 AAAAC3Nz… me' --ssh-key '…'",
+		Args:    exactly(),
+	}
+	opts := mutating(cmd)
+	f := newFields[model.Settings](s, cmd)
+	f.text("guest-user", "the user made in each guest", func(v *model.Settings) *string { return &v.GuestUser })
+	f.lines("ssh-key", "a key with which one logs in to guests; repeat it for more, all are replaced", func(v *model.Settings) *[]string { return &v.SSHKeys })
+	f.text("gateway", "of guests with a static address; empty is the first of their network", func(v *model.Settings) *string { return &v.Gateway })
+	f.list("dns", "name servers of guests with a static address", func(v *model.Settings) *[]string { return &v.DNS })
+	f.list("search", "DNS search domains of the same", func(v *model.Settings) *[]string { return &v.Search })
+	f.text("salt-master", "the default Salt master; empty is none", func(v *model.Settings) *string { return &v.SaltMaster })
+	f.text("timezone", "of guests, such as Europe/Amsterdam", func(v *model.Settings) *string { return &v.Timezone })
+	f.suggest("salt-master", model.KindSaltMaster)
+	base := cmd.Flags().Uint64("version", 0, "refuse if they were changed since this `version`")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !f.some() {
+			return &usageError{err: fmt.Errorf("nothing to change was given"), hint: seeHelp(cmd)}
+		}
+		return s.commit(cmd.Context(), opts, change{
+			edit: func(st *model.State) error {
+				if v := st.Settings.Version; *base != 0 && *base != v {
+					return &model.ConflictError{Ref: model.Ref{Kind: model.KindSettings, Name: string(model.KindSettings)}, Base: *base, Version: v}
+				}
+				f.apply(&st.Settings)
+				return nil
+			},
+			done: "settings are changed", same: "settings are like that",
+		})
+	}
+	return cmd
+}

@@ -1,0 +1,133 @@
+package command
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+// event is one line of watch: what a thing is now. Value is null when it is
+// gone.
+type event struct {
+	Revision uint64     `json:"revision"`
+	Kind     model.Kind `json:"kind"`
+	Name     string     `json:"name"`
+	Value    any        `json:"value"`
+}
+
+func watchCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Every change as it happens, a JSON line each",
+		Long: `Write a JSON line for each change of anything, desired or observed, until it is
+interrupted: its kind, its name and what it is now (null when it is gone).
+Changes that follow each other fast are told as one. With --now everything is
+told once first. Logs are left out: see logs -f.`,
+		Example: "watch\nwatch --kind vm,status --now",
+		Args:    exactly(),
+	}
+	_ = cmd.Flags().Bool("json", true, "always: the answer is lines of JSON")
+	kinds := cmd.Flags().StringSlice("kind", nil, "only these kinds, such as vm, hypervisor, status, outlet_status or run")
+	now := cmd.Flags().Bool("now", false, "tell everything once before the changes")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		w := s.lab.Watch() // first, so that nothing falls in between
+		defer w.Close()
+		wanted := func(ref model.Ref) bool {
+			return ref.Kind != model.KindLog && (len(*kinds) == 0 || slices.Contains(*kinds, string(ref.Kind)))
+		}
+		if *now {
+			if err := s.tellEvents(s.everything(), wanted); err != nil {
+				return err
+			}
+		}
+		for {
+			select {
+			case <-cmd.Context().Done():
+				return context.Cause(cmd.Context())
+			case <-w.C():
+			}
+			var refs []model.Ref
+			for ref := range w.Take() {
+				refs = append(refs, ref)
+			}
+			slices.SortFunc(refs, func(a, b model.Ref) int { return compareText(a.String(), b.String()) })
+			if err := s.tellEvents(refs, wanted); err != nil {
+				return err
+			}
+		}
+	}
+	return cmd
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// everything names all that can be watched.
+func (s *session) everything() []model.Ref {
+	st, status := s.state(), s.lab.Status()
+	refs := st.Refs()
+	for _, name := range model.Names(st.Hypervisors) {
+		refs = append(refs, model.Ref{Kind: model.KindStatus, Name: name})
+	}
+	for _, name := range model.Names(st.Outlets) {
+		refs = append(refs, model.Ref{Kind: model.KindOutletStatus, Name: name})
+	}
+	for id := range status.Runs {
+		refs = append(refs, model.Ref{Kind: model.KindRun, Name: strconv.FormatUint(id, 10)})
+	}
+	return refs
+}
+
+func (s *session) tellEvents(refs []model.Ref, wanted func(model.Ref) bool) error {
+	for _, ref := range refs {
+		if !wanted(ref) {
+			continue
+		}
+		st := s.state()
+		if err := s.printLine(event{st.Revision, ref.Kind, ref.Name, s.valueOf(st, ref)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// valueOf reads what a ref points at, without secrets; nil when it is gone.
+func (s *session) valueOf(st *model.State, ref model.Ref) any {
+	switch ref.Kind {
+	case model.KindStatus:
+		if status, ok := s.lab.Status().Hypervisors[ref.Name]; ok {
+			return fullStatus(status)
+		}
+		return nil
+	case model.KindOutletStatus:
+		if status, ok := s.lab.Status().Outlets[ref.Name]; ok {
+			return status
+		}
+		return nil
+	case model.KindRun:
+		id, _ := strconv.ParseUint(ref.Name, 10, 64)
+		if run, err := s.lab.Run(id); err == nil {
+			return run
+		}
+		return nil
+	}
+	value, ok := st.Get(ref)
+	if !ok {
+		return nil
+	}
+	if o, ok := value.(model.Outlet); ok {
+		return withoutSecrets(o)
+	}
+	return value
+}
