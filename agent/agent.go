@@ -59,8 +59,8 @@ type agent struct {
 	accel    atomic.Pointer[string]        // kvm or tcg once that is known
 
 	invMu sync.Mutex
-	inv   []byte       // the inventory sent last on this connection
-	facts model.Facts  // sent last
+	inv   []byte        // the inventory sent last on this connection
+	facts model.Facts   // sent last
 	kick  chan struct{} // look at the guests now
 }
 

@@ -46,11 +46,11 @@ func TestFramesComeThroughWhole(t *testing.T) {
 
 func TestBadFrames(t *testing.T) {
 	cases := map[string]string{
-		"{\"kind\":\"hello\"}\n":                               `without "hello"`,
-		"{\"kind\":\"records\"}\n":                             `without "records"`,
-		"{\"kind\":\"adopt\"}\n":                               `without "vm"`,
-		"nonsense\n":                                           "malformed",
-		"{\"kind\":\"ping\"}":                                  "unexpected EOF",
+		"{\"kind\":\"hello\"}\n":   `without "hello"`,
+		"{\"kind\":\"records\"}\n": `without "records"`,
+		"{\"kind\":\"adopt\"}\n":   `without "vm"`,
+		"nonsense\n":               "malformed",
+		"{\"kind\":\"ping\"}":      "unexpected EOF",
 		"{\"kind\":\"" + strings.Repeat("x", MaxLine) + "\"}": "longer than",
 	}
 	for in, want := range cases {
