@@ -1,0 +1,177 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"charm.land/ssh"
+	"charm.land/wish/v2"
+	gossh "golang.org/x/crypto/ssh"
+
+	"homelab/agent/wire"
+)
+
+const (
+	handshakeTime  = 15 * time.Second
+	maxAuthTries   = 10 // a person's ssh-agent offers its keys one by one
+	maxSessions    = 20 // on one connection
+	maxPTYColumns  = 500
+	maxPTYRows     = 300
+	refusedColumns = 4 * maxPTYColumns // what asks for that much is no terminal
+	refusedRows    = 4 * maxPTYRows
+)
+
+// endpoint is the SSH server: what it speaks, who gets in, and what answers.
+func (s *Server) endpoint() *ssh.Server {
+	srv := &ssh.Server{
+		Version:          "homelab",
+		HandshakeTimeout: handshakeTime,
+		HostSigners:      []ssh.Signer{s.key},
+		Handler:          s.handleSession,
+		ConnCallback:     s.strangers.admit,
+		PublicKeyHandler: func(_ ssh.Context, key ssh.PublicKey) bool {
+			// It runs for each key that is offered, before the client has
+			// proved that it has it: nothing but the answer is decided here.
+			_, ok := s.identities.of(key)
+			return ok
+		},
+		ServerConfigCallback: s.serverConfig,
+		PtyCallback: func(_ ssh.Context, pty ssh.Pty) bool {
+			return pty.Window.Width <= refusedColumns && pty.Window.Height <= refusedRows
+		},
+		ChannelHandlers: map[string]ssh.ChannelHandler{"session": s.handleChannel},
+		ConnectionFailedCallback: func(conn net.Conn, err error) {
+			s.log.Debug("refused", "address", conn.RemoteAddr().String(), "error", err)
+		},
+	}
+	for _, option := range []ssh.Option{
+		ssh.EmulatePty(),
+		wish.WithSubsystem(wire.SubsystemAgent, s.subsystem(isAgent, s.serveAgent)),
+		wish.WithSubsystem(wire.SubsystemTerraform, s.subsystem(isAgent, s.serveTerraform)),
+		wish.WithSubsystem(wire.SubsystemJoin, s.subsystem(isInvite, s.serveJoin)),
+	} {
+		_ = option(srv) // these set fields only
+	}
+	emulate := srv.PtyHandler
+	srv.PtyHandler = func(ctx ssh.Context, sess ssh.Session, pty ssh.Pty) (func() error, error) {
+		s.watchWindow(sess)
+		return emulate(ctx, sess, pty)
+	}
+	return srv
+}
+
+// serverConfig speaks modern algorithms only, so that ssh-audit has nothing to
+// say, and tells when a client has become known.
+func (s *Server) serverConfig(ctx ssh.Context) *gossh.ServerConfig {
+	c := &gossh.ServerConfig{
+		MaxAuthTries: maxAuthTries,
+		PublicKeyAuthAlgorithms: []string{
+			gossh.KeyAlgoED25519, gossh.KeyAlgoSKED25519, gossh.KeyAlgoSKECDSA256,
+			gossh.KeyAlgoECDSA256, gossh.KeyAlgoECDSA384, gossh.KeyAlgoECDSA521,
+			gossh.KeyAlgoRSASHA256, gossh.KeyAlgoRSASHA512,
+		},
+		AuthLogCallback: func(_ gossh.ConnMetadata, method string, err error) {
+			if err == nil && method == "publickey" {
+				s.strangers.known(ctx)
+			}
+		},
+	}
+	c.KeyExchanges = []string{gossh.KeyExchangeMLKEM768X25519, gossh.KeyExchangeCurve25519}
+	c.Ciphers = []string{gossh.CipherAES128GCM, gossh.CipherAES256GCM, gossh.CipherChaCha20Poly1305}
+	c.MACs = []string{gossh.HMACSHA256ETM, gossh.HMACSHA512ETM}
+	return c
+}
+
+// handleChannel limits the sessions of one connection.
+func (s *Server) handleChannel(srv *ssh.Server, conn *gossh.ServerConn, ch gossh.NewChannel, ctx ssh.Context) {
+	if !s.live.open(conn, ctx) {
+		_ = ch.Reject(gossh.ResourceShortage, fmt.Sprintf("a connection has at most %d sessions", maxSessions))
+		return
+	}
+	defer s.live.closed(conn)
+	ssh.DefaultSessionHandler(srv, conn, ch, ctx)
+}
+
+// handleSession is a shell or a command: people only.
+func (s *Server) handleSession(sess ssh.Session) {
+	done, ok := s.live.begin()
+	if !ok {
+		return
+	}
+	defer done()
+	who, ok := s.identities.of(sess.PublicKey())
+	if !ok || who.kind != isUser {
+		refuse(sess, errors.New("this key is for the subsystems of an agent only"))
+		return
+	}
+	log := s.log.With("user", who.name, "address", sess.RemoteAddr().String())
+	defer recovered(sess, log)
+	lab := s.lab(who, sess.LocalAddr().String())
+	if args := sess.Command(); len(args) > 0 || sess.RawCommand() != "" {
+		s.runCommand(sess, lab, args, log)
+		return
+	}
+	if _, _, ok := sess.Pty(); !ok {
+		s.explain(sess, lab)
+		return
+	}
+	s.runDashboard(sess, lab, log)
+}
+
+// subsystem wraps a subsystem's handler: no middleware runs for it, so it is
+// authorised, logged, recovered and kept alive here.
+func (s *Server) subsystem(kind identityKind, serve func(ssh.Session, identity, *slog.Logger) error) ssh.SubsystemHandler {
+	return func(sess ssh.Session) {
+		done, ok := s.live.begin()
+		if !ok {
+			return
+		}
+		defer done()
+		who, ok := s.identities.of(sess.PublicKey())
+		log := s.log.With("subsystem", sess.Subsystem(), "who", who.String(), "address", sess.RemoteAddr().String())
+		defer recovered(sess, log)
+		if !ok || who.kind != kind {
+			log.Warn("refused")
+			refuse(sess, wrongKey(sess.Subsystem(), who))
+			return
+		}
+		err := serve(sess, who, log)
+		switch {
+		case err != nil:
+			log.Info("ended", "error", err)
+			refuse(sess, err)
+		default:
+			_ = sess.Exit(0)
+		}
+	}
+}
+
+func wrongKey(subsystem string, who identity) error {
+	switch {
+	case who.kind == isUser && subsystem == wire.SubsystemTerraform:
+		return errors.New("this subsystem is for agents: use the command `config NAME`, with --tar for the same bytes")
+	case who.kind == isUser:
+		return fmt.Errorf("the subsystem %q is for agents", subsystem)
+	case subsystem == wire.SubsystemJoin:
+		return errors.New("this agent has joined already: start it without a token")
+	}
+	return fmt.Errorf("this key may not use the subsystem %q", subsystem)
+}
+
+// refuse says why on standard error and exits 1.
+func refuse(sess ssh.Session, err error) {
+	fmt.Fprintf(sess.Stderr(), "error: %v\n", err)
+	_ = sess.Exit(1)
+}
+
+// recovered ends only the session whose handler panicked.
+func recovered(sess ssh.Session, log *slog.Logger) {
+	if p := recover(); p != nil {
+		log.Error("panic", "panic", p, "stack", string(debug.Stack()))
+		refuse(sess, errors.New("something is wrong in the server; its log says what"))
+	}
+}

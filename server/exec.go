@@ -1,0 +1,68 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"charm.land/ssh"
+	"github.com/charmbracelet/colorprofile"
+
+	"homelab/server/command"
+)
+
+const exitUsage = 2
+
+// runCommand runs one command on a session, with a pty or without, and exits
+// with its status.
+func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, log *slog.Logger) {
+	if len(args) == 0 {
+		fmt.Fprint(sess.Stderr(), "error: the command cannot be split into words: is a quote missing?\n")
+		_ = sess.Exit(exitUsage)
+		return
+	}
+	ctx, cancel := context.WithCancel(sess.Context())
+	defer cancel()
+	stopped := s.live.onStop(cancel)
+	var helpers sync.WaitGroup
+	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, cancel) })
+
+	start := time.Now()
+	stdio := command.IO{In: sess, Out: sess, Err: sess.Stderr(), Address: lab.address}
+	if _, _, ok := sess.Pty(); ok {
+		win := s.window(sess)
+		helpers.Go(func() {
+			select {
+			case <-ctx.Done():
+			case <-win.gone:
+				cancel()
+			}
+		})
+		stdio.PTY = true
+		stdio.Width, _ = win.get()
+		// Only a terminal is sent colours, and only those that it has.
+		profile := colorprofile.Env(environ(sess))
+		stdio.Out = &colorprofile.Writer{Forward: sess, Profile: profile}
+		stdio.Err = &colorprofile.Writer{Forward: stdio.Err, Profile: profile}
+	}
+	code := s.command(ctx, lab, args, stdio)
+	// The words may hold secrets: the command is logged by its first two.
+	log.Info("command", "command", strings.Join(args[:min(len(args), 2)], " "), "status", code, "took", time.Since(start).Round(time.Microsecond))
+	if code < 0 || code > 254 {
+		code = 1 // 255 is ssh's own
+	}
+	_ = sess.Exit(code)
+	cancel()
+	stopped()
+	helpers.Wait()
+}
+
+// explain answers a client that wants neither a command nor a terminal.
+func (s *Server) explain(sess ssh.Session, lab *lab) {
+	s.command(sess.Context(), lab, []string{"help"}, command.IO{In: strings.NewReader(""), Out: sess.Stderr(), Err: io.Discard, Address: lab.address})
+	_ = sess.Exit(exitUsage)
+}

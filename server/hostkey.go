@@ -1,0 +1,47 @@
+package server
+
+import (
+	"crypto/ed25519"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/google/renameio/v2"
+	gossh "golang.org/x/crypto/ssh"
+)
+
+const hostKeyFile = "host_ed25519"
+
+// hostKey reads the server's key, or makes it, once: clients pin it.
+func hostKey(path string) (gossh.Signer, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = newHostKey(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	signer, err := gossh.ParsePrivateKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a private key: restore it from a backup, or remove it to get a new one that every client must accept: %w", path, err)
+	}
+	if signer.PublicKey().Type() != gossh.KeyAlgoED25519 {
+		return nil, fmt.Errorf("%s is a key of type %s: the host key is an ed25519 key", path, signer.PublicKey().Type())
+	}
+	return signer, nil
+}
+
+func newHostKey(path string) ([]byte, error) {
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	block, err := gossh.MarshalPrivateKey(private, "homelab host key")
+	if err != nil {
+		return nil, err
+	}
+	text := pem.EncodeToMemory(block)
+	return text, renameio.WriteFile(path, text, 0o600)
+}

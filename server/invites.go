@@ -1,0 +1,76 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	gossh "golang.org/x/crypto/ssh"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// inviteTime is how long an invite can be used.
+const inviteTime = time.Hour
+
+// Invite makes the token that lets an agent join as that hypervisor. A newer
+// invite replaces an older one. Only the public half of the login key is kept.
+func (l *lab) Invite(_ context.Context, via, hypervisor, address string) (string, time.Time, error) {
+	none := time.Time{}
+	if err := l.may(model.RoleAdmin); err != nil {
+		return "", none, err
+	}
+	if address == "" {
+		address = l.address
+	}
+	if err := checkAddress(address); err != nil {
+		return "", none, err
+	}
+	token := wire.Token{Address: address, Fingerprint: gossh.FingerprintSHA256(l.s.HostKey()), Seed: make([]byte, ed25519.SeedSize)}
+	_, _ = rand.Read(token.Seed) // never fails: crypto/rand's contract
+	login, err := gossh.NewPublicKey(token.Key().Public())
+	if err != nil {
+		return "", none, err
+	}
+	invite := model.Invite{Hypervisor: hypervisor, Fingerprint: gossh.FingerprintSHA256(login), Expires: time.Now().Add(inviteTime).UTC().Truncate(time.Second)}
+	_, err = l.s.store.Commit(l.name, via, func(s *model.State) error {
+		if _, ok := s.Hypervisors[hypervisor]; !ok {
+			return notFound(model.KindHypervisor, hypervisor)
+		}
+		s.Invites[hypervisor] = invite
+		return nil
+	})
+	return token.String(), invite.Expires, err
+}
+
+func checkAddress(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if n, e := strconv.ParseUint(port, 10, 16); err != nil || host == "" || e != nil || n == 0 {
+		return fmt.Errorf("the address %q is not HOST:PORT, such as homelab.lan:2222", address)
+	}
+	return nil
+}
+
+// Revoke unbinds a hypervisor's agent, and takes back an invite that was not
+// used. The agent's connection is closed as the commit is seen.
+func (l *lab) Revoke(_ context.Context, via, hypervisor string) error {
+	if err := l.may(model.RoleAdmin); err != nil {
+		return err
+	}
+	_, err := l.s.store.Commit(l.name, via, func(s *model.State) error {
+		_, agent := s.Agents[hypervisor]
+		_, invite := s.Invites[hypervisor]
+		if !agent && !invite {
+			return fmt.Errorf("no agent has joined as %q and none is invited", hypervisor)
+		}
+		delete(s.Agents, hypervisor)
+		delete(s.Invites, hypervisor)
+		return nil
+	})
+	return err
+}

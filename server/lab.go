@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	gossh "golang.org/x/crypto/ssh"
+
+	"homelab/model"
+	"homelab/server/command"
+	"homelab/tui"
+)
+
+// lab is the lab as one connected user may use it: what screens and commands
+// are handed. Permissions are checked here and nowhere else, against the role
+// that the user has at that moment.
+type lab struct {
+	s       *Server
+	name    string // of the user
+	key     string // fingerprint that it connected with
+	address string // HOST:PORT that it connected to
+}
+
+var (
+	_ tui.Lab     = (*lab)(nil)
+	_ command.Lab = (*lab)(nil)
+)
+
+func (s *Server) lab(who identity, address string) *lab {
+	return &lab{s: s, name: who.name, key: who.fingerprint, address: address}
+}
+
+// PermissionError says that a user may not do something.
+type PermissionError struct {
+	User string
+	Role model.Role // that the user has
+	Need model.Role
+}
+
+func (e *PermissionError) Error() string {
+	return fmt.Sprintf("%s has the role %s and this needs %s: ask an admin", e.User, e.Role, e.Need)
+}
+
+// may tells whether the user has at least a role now. One whose key was
+// removed may nothing.
+func (l *lab) may(need model.Role) error {
+	rank := map[model.Role]int{model.RoleViewer: 1, model.RoleOperator: 2, model.RoleAdmin: 3}
+	who, ok := l.s.identities.fingerprint(l.key)
+	if !ok || who.kind != isUser || who.name != l.name {
+		return fmt.Errorf("the key that you connected with may not connect any more")
+	}
+	if role := l.User().Role; rank[role] < rank[need] {
+		return &PermissionError{User: l.name, Role: role, Need: need}
+	}
+	return nil
+}
+
+func (l *lab) User() model.User      { return l.s.store.State().Users[l.name] }
+func (l *lab) State() *model.State   { return l.s.store.State() }
+func (l *lab) Status() model.Status  { return l.s.observed.status() }
+func (l *lab) Watch() *model.Watcher { return l.s.store.Hub().Watch() }
+
+func (l *lab) Runs(hypervisor string) ([]model.Run, error) { return l.s.store.Runs(hypervisor) }
+func (l *lab) Run(id uint64) (model.Run, error)            { return l.s.store.Run(id) }
+
+func (l *lab) Log(run, after uint64, limit int) ([]model.Record, error) {
+	return l.s.store.Log(run, after, limit)
+}
+
+func (l *lab) History(before uint64, limit int) ([]model.Revision, error) {
+	return l.s.store.Revisions(before, limit)
+}
+
+func (l *lab) Preview(edit model.Edit) ([]model.Impact, error) {
+	if err := l.mayEdit(); err != nil {
+		return nil, err
+	}
+	return l.s.store.Preview(l.limited(edit))
+}
+
+func (l *lab) Commit(_ context.Context, via string, edit model.Edit) (model.Revision, error) {
+	if err := l.mayEdit(); err != nil {
+		return model.Revision{}, err
+	}
+	return l.s.store.Commit(l.name, via, l.limited(edit))
+}
+
+func (l *lab) Undo(_ context.Context, via string, revision uint64) (model.Revision, error) {
+	if err := l.may(model.RoleAdmin); err != nil {
+		return model.Revision{}, err
+	}
+	return l.s.store.Undo(l.name, via, revision)
+}
+
+func (l *lab) mayEdit() error { return l.may(model.RoleOperator) }
+
+// limited is an edit as this user may do it: an operator switches things on
+// and off, and changes nothing else.
+func (l *lab) limited(edit model.Edit) model.Edit {
+	if l.may(model.RoleAdmin) == nil {
+		return edit
+	}
+	return func(s *model.State) error {
+		before := s.Clone()
+		if err := edit(s); err != nil {
+			return err
+		}
+		after := s.Clone()
+		sameSwitches(before, after)
+		changes, err := model.Diff(before, after)
+		if err != nil {
+			return err
+		}
+		if len(changes) > 0 {
+			return fmt.Errorf("%s would be changed: %w", changes[0].Ref, &PermissionError{User: l.name, Role: l.User().Role, Need: model.RoleAdmin})
+		}
+		return nil
+	}
+}
+
+// sameSwitches gives after the settings of before that an operator may change.
+func sameSwitches(before, after *model.State) {
+	for name, h := range after.Hypervisors {
+		if old, ok := before.Hypervisors[name]; ok {
+			h.PowerWanted, h.Hold = old.PowerWanted, old.Hold
+			after.Hypervisors[name] = h
+		}
+	}
+	for name, vm := range after.VMs {
+		if old, ok := before.VMs[name]; ok {
+			vm.Running, vm.Enabled = old.Running, old.Enabled
+			after.VMs[name] = vm
+		}
+	}
+}
+
+func (l *lab) SwitchOutlet(ctx context.Context, name string, on, force bool) error {
+	if err := l.may(model.RoleOperator); err != nil {
+		return err
+	}
+	l.s.log.Info("outlet", "user", l.name, "outlet", name, "on", on, "force", force)
+	return l.s.outlets.byPerson(ctx, name, on, force)
+}
+
+func (l *lab) Config(hypervisor string) ([]byte, error) {
+	if err := l.may(model.RoleAdmin); err != nil {
+		return nil, err // it holds the guests' secrets
+	}
+	config, err := l.s.configs.desired(l.State(), hypervisor)
+	if err != nil {
+		return nil, err
+	}
+	return config.Tar, nil
+}
+
+func (l *lab) Backup(w interface{ Write([]byte) (int, error) }) error {
+	if err := l.may(model.RoleAdmin); err != nil {
+		return err
+	}
+	return l.s.store.Backup(w)
+}
+
+func (l *lab) HostKey() string {
+	return strings.TrimSpace(string(gossh.MarshalAuthorizedKey(l.s.HostKey())))
+}

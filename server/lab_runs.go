@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// orderTime is how long an agent has to take an order. Carrying it out may
+// take longer.
+const orderTime = 20 * time.Second
+
+func (l *lab) StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error) {
+	if err := l.may(model.RoleOperator); err != nil {
+		return model.Run{}, err
+	}
+	if _, ok := l.State().Hypervisors[hypervisor]; !ok {
+		return model.Run{}, notFound(model.KindHypervisor, hypervisor)
+	}
+	l.s.log.Info("run asked for", "user", l.name, "hypervisor", hypervisor, "kind", kind)
+	return l.s.reconcile.start(ctx, hypervisor, kind)
+}
+
+func (l *lab) Approve(ctx context.Context, id uint64) error {
+	run, err := l.activeRun(id)
+	if err != nil {
+		return err
+	}
+	if run.State != model.RunWaiting {
+		return fmt.Errorf("run %d is %s: only one that waits can be approved", id, run.State)
+	}
+	l.s.log.Info("run approved", "user", l.name, "run", id)
+	return l.order(ctx, run.Hypervisor, wire.Frame{Kind: wire.KindApprove, RunID: id})
+}
+
+func (l *lab) Cancel(ctx context.Context, id uint64) error {
+	run, err := l.activeRun(id)
+	if err != nil {
+		return err
+	}
+	l.s.log.Info("run cancelled", "user", l.name, "run", id)
+	return l.order(ctx, run.Hypervisor, wire.Frame{Kind: wire.KindCancel, RunID: id})
+}
+
+func (l *lab) activeRun(id uint64) (model.Run, error) {
+	if err := l.may(model.RoleOperator); err != nil {
+		return model.Run{}, err
+	}
+	run, err := l.s.store.Run(id)
+	if err != nil {
+		return model.Run{}, err
+	}
+	if run.State.Ended() {
+		return model.Run{}, fmt.Errorf("run %d is over: it %s", id, ended(run.State))
+	}
+	return run, nil
+}
+
+// ended says a final state as the end of a sentence about a run.
+func ended(s model.RunState) string {
+	switch s {
+	case model.RunSucceeded, model.RunFailed:
+		return string(s)
+	case model.RunNoop:
+		return "found nothing to change"
+	}
+	return "was " + string(s)
+}
+
+func (l *lab) RestartGuest(ctx context.Context, name string) error {
+	vm, err := l.guest(name, model.RoleOperator)
+	if err != nil {
+		return err
+	}
+	l.s.log.Info("guest restarted", "user", l.name, "vm", name)
+	return l.order(ctx, vm.Hypervisor, wire.Frame{Kind: wire.KindRestart, VM: vm.ID})
+}
+
+func (l *lab) Adopt(ctx context.Context, name string) error {
+	vm, err := l.guest(name, model.RoleAdmin)
+	if err != nil {
+		return err
+	}
+	l.s.log.Info("guest adopted", "user", l.name, "vm", name)
+	if err := l.order(ctx, vm.Hypervisor, wire.Frame{Kind: wire.KindAdopt, VM: vm.ID}); err != nil {
+		return err
+	}
+	l.s.reconcile.retry(vm.Hypervisor)
+	return nil
+}
+
+// guest finds a VM that is to have a guest now.
+func (l *lab) guest(name string, need model.Role) (model.VM, error) {
+	if err := l.may(need); err != nil {
+		return model.VM{}, err
+	}
+	state := l.State()
+	vm, ok := state.VMs[name]
+	if !ok {
+		return vm, notFound(model.KindVM, name)
+	}
+	if !state.HasDomain(vm) {
+		return vm, fmt.Errorf("VM %q has no guest: it is disabled, or not in the active profile %q", name, state.ActiveProfile())
+	}
+	return vm, nil
+}
+
+func (l *lab) order(ctx context.Context, hypervisor string, frame wire.Frame) error {
+	ctx, cancel := context.WithTimeout(ctx, orderTime)
+	defer cancel()
+	return l.s.agents.order(ctx, hypervisor, frame)
+}
+
+func notFound(kind model.Kind, name string) error {
+	return &model.NotFoundError{Ref: model.Ref{Kind: kind, Name: name}}
+}

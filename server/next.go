@@ -1,0 +1,170 @@
+package server
+
+import (
+	"fmt"
+	"time"
+
+	"homelab/model"
+)
+
+// lostAfter is how long an agent that does not know the run under way may be
+// silent about it, before the run counts as lost: what it had to say is sent
+// when it connects.
+const lostAfter = 5 * time.Second
+
+// retryPauses grow with the runs that failed in a row; the last one stays.
+var retryPauses = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
+
+func retryPause(failures int) time.Duration {
+	return retryPauses[min(max(failures, 1), len(retryPauses))-1]
+}
+
+// desired is what is wanted of one hypervisor.
+type desired struct {
+	name       string
+	hold       bool
+	power      string    // model.PowerWantedOn, …
+	powerSince time.Time // since when that is wanted
+	grace      time.Duration
+	outlets    []string // that feed it, those that require others of them first
+	sources    []string // those and all that they require, what is required first
+	digest     string   // of the config, if it can be rendered
+	incomplete string   // why it cannot
+	// settles is when the newest edits are old enough to be acted upon; zero
+	// if they have been.
+	settles time.Time
+}
+
+// seen is what is known of it.
+type seen struct {
+	joined   bool
+	online   bool
+	since    time.Time // since when it is online or not
+	applied  string    // digest that was carried out last
+	verified string    // digest that the last run found or made true since the agent connected
+	run      *model.Run
+	runHeld  bool      // the agent has that run, or was just sent it
+	quiet    time.Time // since when the agent records nothing
+	last     attempt
+	shutdown shutdown
+	outlets  map[string]outletSeen
+}
+
+// attempt is how the last runs of one config ended.
+type attempt struct {
+	digest    string
+	run       uint64
+	failures  int // in a row
+	ended     time.Time
+	err       string
+	cancelled bool
+}
+
+// shutdown is the last order to shut the machine down.
+type shutdown struct {
+	ordered time.Time // zero: none since it is wanted and the agent is there
+	err     string
+}
+
+// outletSeen is what is known of one outlet.
+type outletSeen struct {
+	model.OutletStatus
+	ordered bool      // an order is on its way
+	byHand  time.Time // when a person switched it last, and which way
+	handOn  bool
+	blocked string // why it must not be switched off
+}
+
+// act is what to do now.
+type act int
+
+const (
+	actWait     act = iota
+	actOn           // switch the outlet on
+	actOff          // switch the outlet off
+	actShutdown     // order the agent to shut the machine down
+	actRun          // start a run that applies
+	actLost         // end the run under way: the agent does not have it
+)
+
+// decision is what next decided: what to do, what to show, and when to decide
+// again at the latest.
+type decision struct {
+	act     act
+	outlet  string
+	phase   model.Phase
+	err     string
+	retryAt time.Time
+	wake    time.Time
+}
+
+// next decides what is to be done for a hypervisor. It is a pure function.
+func next(d desired, o seen, now time.Time) decision {
+	if o.run != nil && o.online && !o.runHeld {
+		at := o.quiet.Add(lostAfter)
+		if !now.Before(at) {
+			return decision{act: actLost, phase: model.PhasePending}
+		}
+		return decision{phase: phaseOf(o.run.State), wake: at}
+	}
+	if d.hold {
+		return decision{phase: model.PhaseHeld}
+	}
+	if dec, done := nextPower(d, o, now); done {
+		return dec
+	}
+	if !o.online {
+		return decision{phase: away(d, o)}
+	}
+	return nextRun(d, o, now)
+}
+
+// away is the phase of a hypervisor that nobody works on and whose agent is
+// not there.
+func away(d desired, o seen) model.Phase {
+	switch {
+	case !o.joined:
+		return model.PhaseNew
+	case machinePower(d, o) == model.PowerOff:
+		return model.PhaseOff
+	}
+	return model.PhaseOffline
+}
+
+// nextRun decides about the config of a hypervisor whose agent is there.
+func nextRun(d desired, o seen, now time.Time) decision {
+	if o.run != nil {
+		return decision{phase: phaseOf(o.run.State)}
+	}
+	if now.Before(d.settles) {
+		return decision{phase: model.PhasePending, wake: d.settles}
+	}
+	if d.incomplete != "" {
+		return decision{phase: model.PhaseIncomplete, err: d.incomplete}
+	}
+	if d.digest == o.applied && d.digest == o.verified {
+		return decision{phase: model.PhaseInSync}
+	}
+	if o.last.digest == d.digest {
+		if o.last.cancelled {
+			return decision{phase: model.PhasePending, err: fmt.Sprintf("run %d was cancelled: `apply %s` starts another", o.last.run, d.name)}
+		}
+		if at := o.last.ended.Add(retryPause(o.last.failures)); o.last.failures > 0 && now.Before(at) {
+			return decision{phase: model.PhaseRetrying, err: o.last.err, retryAt: at, wake: at}
+		}
+	}
+	return decision{act: actRun, phase: model.PhasePending}
+}
+
+// phaseOf is what a hypervisor does while a run is in a state.
+func phaseOf(s model.RunState) model.Phase {
+	switch s {
+	case model.RunPlanning:
+		return model.PhasePlanning
+	case model.RunWaiting:
+		return model.PhaseWaiting
+	case model.RunApplying:
+		return model.PhaseApplying
+	}
+	return model.PhasePending
+}

@@ -1,0 +1,202 @@
+package server
+
+import (
+	"slices"
+	"time"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// render renders the config if what it is made from has changed, once edits
+// have settled; now is forced by a person who will not wait.
+func (r *reconciler) render(state *model.State, now time.Time, forced bool) {
+	disks := r.s.store.Disks(r.name)
+	if !r.firstEdit.IsZero() && now.Before(r.settles) && !forced {
+		return
+	}
+	if r.firstEdit.IsZero() && r.state != nil && slices.Equal(disks, r.disks) && !forced {
+		return
+	}
+	// An edit that comes from here on has a newer state and marks again.
+	r.firstEdit = time.Time{}
+	r.state, r.disks, r.incomplete = state, disks, ""
+	config, err := r.s.configs.desired(state, r.name)
+	if err != nil {
+		config, r.incomplete = nil, err.Error()
+	}
+	r.config = config
+}
+
+// recall finds how the last runs ended, after a restart of the server.
+func (r *reconciler) recall() {
+	runs, err := r.s.store.Runs(r.name)
+	if err != nil {
+		r.s.log.Error("reading the runs", "hypervisor", r.name, "error", err)
+		return
+	}
+	for _, run := range runs {
+		if !run.State.Ended() {
+			continue
+		}
+		r.lastRun = max(r.lastRun, run.ID)
+		if run.Kind != model.RunApply || run.State == model.RunSuperseded {
+			continue
+		}
+		if r.last.digest == "" {
+			r.last = attempt{digest: run.Digest, run: run.ID, ended: run.Finished, err: run.Error, cancelled: run.State == model.RunCancelled}
+		}
+		if run.Digest != r.last.digest || run.State != model.RunFailed {
+			return
+		}
+		r.last.failures++
+	}
+}
+
+// activeRun is the run of this hypervisor that is under way.
+func (r *reconciler) activeRun() (model.Run, bool) {
+	for _, run := range r.s.store.ActiveRuns() {
+		if run.Hypervisor == r.name {
+			return run, true
+		}
+	}
+	return model.Run{}, false
+}
+
+// holds tells whether the agent has a run.
+func (r *reconciler) holds(id uint64) bool {
+	return r.sent == id || slices.Contains(r.conn.hello.Unfinished, id)
+}
+
+// lookAtRun notes which run is under way, and how the one before it ended.
+func (r *reconciler) lookAtRun() {
+	run, active := r.activeRun()
+	if r.run != 0 && (!active || run.ID != r.run) {
+		r.ended(r.run)
+		r.run = 0
+		r.s.configs.hold(r.name, nil)
+	}
+	if active {
+		r.run, r.kind = run.ID, run.Kind
+	}
+}
+
+// ended notes how a run ended; one that the store does not have any more found
+// nothing to change.
+func (r *reconciler) ended(id uint64) {
+	run, err := r.s.store.Run(id)
+	if err == nil {
+		r.lastRun = max(r.lastRun, id)
+	}
+	if r.kind != model.RunApply {
+		return
+	}
+	applied, _ := r.s.store.Applied(r.name)
+	switch {
+	case err != nil || run.State == model.RunSucceeded || run.State == model.RunNoop:
+		r.last, r.verified = attempt{digest: applied.Digest, run: id}, applied.Digest
+	case run.State == model.RunSuperseded:
+		r.verified = ""
+	default:
+		r.verified = ""
+		failures := 0
+		if r.last.digest == run.Digest {
+			failures = r.last.failures
+		}
+		if run.State == model.RunFailed {
+			failures++
+		}
+		// By this clock: the agent's may be wrong.
+		r.last = attempt{run.Digest, id, failures, time.Now(), run.Error, run.State == model.RunCancelled}
+	}
+}
+
+// startRun starts a run of the config as it is rendered.
+func (r *reconciler) startRun(kind model.RunKind) (model.Run, error) {
+	if kind == model.RunApply {
+		r.verified = ""
+	}
+	placements := model.Placements(r.state, r.name, r.disks)
+	run, err := r.s.store.NewRun(model.Run{
+		Hypervisor: r.name, Kind: kind, Digest: r.config.Digest, Revision: r.state.Revision, Started: time.Now().UTC(),
+	}, placements)
+	if err != nil {
+		return model.Run{}, err
+	}
+	r.run, r.kind = run.ID, kind
+	r.s.configs.hold(r.name, r.config)
+	frame := wire.Run{
+		ID: run.ID, Kind: kind, Digest: r.config.Digest, Announced: r.announced(placements),
+		Review: r.state.Hypervisors[r.name].Policy == model.PolicyReview,
+	}
+	// If it cannot be sent the connection is over, and the run is lost.
+	if err := r.conn.send(wire.Frame{Kind: wire.KindRun, Run: &frame}); err != nil {
+		return run, nil
+	}
+	r.sent = run.ID
+	r.s.log.Info("run ordered", "hypervisor", r.name, "run", run.ID, "kind", kind, "digest", run.Digest, "revision", run.Revision)
+	return run, nil
+}
+
+// announced is what people agreed to lose since the last success: each commit
+// between showed its author what it destroys. Where nothing was applied yet,
+// nothing can be.
+func (r *reconciler) announced(placements []model.Placement) model.Announced {
+	applied, ok := r.s.store.Applied(r.name)
+	if !ok {
+		return model.Announced{Domains: []string{}, Disks: []model.Disk{}}
+	}
+	return model.Announce(model.Compare(applied.Placements, placements))
+}
+
+// lose ends the run under way, which the agent does not have: the connection
+// was lost before it got it.
+func (r *reconciler) lose() error {
+	run, ok := r.activeRun()
+	if !ok {
+		return nil
+	}
+	err := r.s.store.EndRun(run.ID, model.RunFailed, "the agent does not have this run: the connection was lost before it was ordered, or the agent lost its data")
+	if err != nil {
+		return err
+	}
+	r.lookAtRun()
+	if run.State == model.RunQueued {
+		r.last = attempt{} // it never started: no reason to wait
+	}
+	return nil
+}
+
+// asked starts a run for a person, without any pause.
+func (r *reconciler) asked(kind model.RunKind) (model.Run, error) {
+	state := r.s.store.State()
+	h, ok := state.Hypervisors[r.name]
+	if !ok {
+		return model.Run{}, notFound(model.KindHypervisor, r.name)
+	}
+	now := time.Now()
+	r.look(state, h, now)
+	r.render(state, now, true)
+	switch {
+	case h.Hold && kind == model.RunApply:
+		return model.Run{}, r.errorf("it is held: `release %s` first", r.name)
+	case r.conn == nil:
+		return model.Run{}, r.errorf("its agent is not connected")
+	case r.incomplete != "":
+		return model.Run{}, r.errorf("%s", r.incomplete)
+	}
+	r.tell(h)
+	if run, active := r.activeRun(); active {
+		switch {
+		case !r.holds(run.ID):
+			if err := r.lose(); err != nil {
+				return model.Run{}, err
+			}
+		case run.State == model.RunWaiting:
+			return model.Run{}, r.errorf("run %d waits for approval: `approve %d` or `cancel %d`", run.ID, run.ID, run.ID)
+		default:
+			return model.Run{}, r.errorf("run %d is under way: `logs -f %d` follows it, `cancel %d` ends it", run.ID, run.ID, run.ID)
+		}
+	}
+	return r.startRun(kind)
+}

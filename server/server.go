@@ -1,0 +1,183 @@
+// Package server is the SSH endpoint and what stands behind it: who may
+// connect, the sessions of people, the agents' subsystems, the outlets, and
+// the reconciling of each hypervisor.
+//
+// It promises that a key that it does not know never gets a session, that an
+// agent's key reaches two subsystems and its own hypervisor only, that one
+// client that stops reading, floods or dies delays nobody else, and that Run
+// leaves every client's terminal sane and no goroutine behind.
+//
+// It does not know how commands read (server/command), how screens look (tui),
+// how a config is rendered (server/terraform), or what an agent does.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/ssh"
+	gossh "golang.org/x/crypto/ssh"
+
+	"homelab/model/store"
+	"homelab/server/command"
+	"homelab/tui"
+)
+
+// Options say how a server runs.
+type Options struct {
+	Data     string       // folder of the database and the host key
+	Listener net.Listener // closed by Run
+	// AuthorizedKeys are files with the public keys of the first admin; nil
+	// is the starting user's own. They are read while there is no user.
+	AuthorizedKeys []string
+	Version        string
+	Log            *slog.Logger
+	Out            io.Writer // gets the line to type, and the keys that became admin
+	// Simulated is called when a simulated outlet has been switched.
+	Simulated func(outlet string, on bool)
+}
+
+// Server is one SSH endpoint over one store.
+type Server struct {
+	opts  Options
+	log   *slog.Logger
+	store *store.Store
+	key   gossh.Signer
+	ssh   *ssh.Server
+
+	strangers  *strangers
+	identities *identities
+	live       *live
+	observed   *observed
+	agents     *agents
+	ingest     *ingest
+	outlets    *outlets
+	configs    *configs
+	reconcile  *reconcilers
+
+	windows   sync.Map // of sessions with a pty: ssh.Session → *window
+	keepalive time.Duration
+	// What a session runs; tests put their own here.
+	dashboard func(*lab, tui.Options) tea.Model
+	command   func(context.Context, *lab, []string, command.IO) int
+}
+
+// New opens the store, makes the host key if there is none, and finds the
+// first admin if there is no user yet. Run must be called to end what it
+// opened.
+func New(opts Options) (*Server, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Out == nil {
+		opts.Out = io.Discard
+	}
+	if err := os.MkdirAll(opts.Data, 0o700); err != nil {
+		return nil, err
+	}
+	key, err := hostKey(filepath.Join(opts.Data, hostKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(filepath.Join(opts.Data, "homelab.db"))
+	if err != nil {
+		return nil, err
+	}
+	if err := firstAdmin(st, opts.AuthorizedKeys, opts.Out); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	s := &Server{
+		opts: opts, log: opts.Log, store: st, key: key, keepalive: keepalivePause,
+		dashboard: func(l *lab, o tui.Options) tea.Model { return tui.New(l, o) },
+		command: func(ctx context.Context, l *lab, args []string, stdio command.IO) int {
+			return command.Run(ctx, l, args, stdio)
+		},
+	}
+	s.strangers = &strangers{log: s.log}
+	s.identities = &identities{store: st}
+	s.live = newLive()
+	s.observed = newObserved(st, time.Now())
+	s.agents = newAgents(s)
+	s.ingest = newIngest(st)
+	s.outlets = newOutlets(s)
+	s.configs = newConfigs(st)
+	s.reconcile = newReconcilers(s)
+	s.ssh = s.endpoint()
+	return s, nil
+}
+
+// Store is the server's store, for whoever runs the server in-process.
+func (s *Server) Store() *store.Store { return s.store }
+
+// Addr is the address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.opts.Listener.Addr() }
+
+// HostKey is the server's public host key.
+func (s *Server) HostKey() gossh.PublicKey { return s.key.PublicKey() }
+
+// Run serves until ctx ends, or the listener fails. Then it ends the sessions
+// so that terminals are as they were before, closes every connection, and
+// closes the store.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var parts sync.WaitGroup
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.reconcile.Run, s.watchIdentities} {
+		parts.Go(func() { run(ctx) })
+	}
+	fmt.Fprintf(s.opts.Out, "%s\n", connectLine(s.Addr()))
+	s.log.Info("listening", "address", s.Addr().String(), "version", s.opts.Version, "host_key", gossh.FingerprintSHA256(s.HostKey()))
+
+	served := make(chan error, 1)
+	go func() { served <- s.ssh.Serve(s.opts.Listener) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		s.stopServing()
+		<-served
+	case err = <-served:
+		s.stopServing()
+	}
+	cancel()
+	parts.Wait()
+	s.log.Info("stopped")
+	return errors.Join(err, s.store.Close())
+}
+
+// stopServing ends sessions first, while they can still say good-bye to their
+// terminals, then the connections.
+func (s *Server) stopServing() {
+	s.opts.Listener.Close()
+	s.live.endSessions(2 * time.Second)
+	_ = s.ssh.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	_ = s.ssh.Shutdown(ctx) // waits for what Close closed
+	s.live.wait(ctx)
+}
+
+// connectLine is what a person types to get in.
+func connectLine(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		if host, err = os.Hostname(); err != nil {
+			host = "localhost"
+		}
+	}
+	if port == "22" {
+		return "ssh you@" + host
+	}
+	return fmt.Sprintf("ssh -p %s you@%s", port, host)
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/ssh"
+	"github.com/charmbracelet/colorprofile"
+
+	"homelab/tui"
+)
+
+// runDashboard runs the dashboard on a session with a pty until the person
+// quits, the client is gone, or the server stops. The session has a context of
+// its own: the connection's outlives it.
+func (s *Server) runDashboard(sess ssh.Session, lab *lab, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(sess.Context())
+	defer cancel()
+	win := s.window(sess)
+	in := &endingReader{r: sess}
+	p := s.program(ctx, sess, lab, win, in)
+	// Quitting waits for the program's loop, which a client that reads nothing
+	// may hold up: nobody else waits with it.
+	quit := func() { go p.Quit() }
+	in.ended = quit
+	stopped := s.live.onStop(quit)
+
+	log.Info("dashboard opened")
+	var helpers sync.WaitGroup
+	helpers.Go(func() { forwardWindow(ctx, p, win, quit) })
+	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, quit) })
+	_, err := p.Run()
+	cancel()
+	code := 0
+	if err != nil && !errors.Is(err, context.Canceled) {
+		code = 1
+		log.Error("dashboard failed", "error", err)
+		fmt.Fprint(sess.Stderr(), "error: the dashboard failed; the server's log says why\n")
+	}
+	if s.live.isStopping() {
+		fmt.Fprint(sess.Stderr(), "the server has stopped\n")
+	}
+	_ = sess.Exit(code)
+	stopped()
+	helpers.Wait()
+	log.Info("dashboard closed")
+}
+
+// program is the dashboard's program for one session's terminal.
+func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, in io.Reader) *tea.Program {
+	env := environ(sess)
+	profile := colorprofile.Env(env)
+	width, height := win.get()
+	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII})
+	return tea.NewProgram(root,
+		tea.WithContext(ctx),
+		tea.WithInput(in),
+		tea.WithOutput(sess),
+		tea.WithEnvironment(env),
+		tea.WithColorProfile(profile),
+		tea.WithWindowSize(width, height),
+		tea.WithoutSignalHandler(),
+		tea.WithFilter(func(_ tea.Model, msg tea.Msg) tea.Msg {
+			if _, ok := msg.(tea.SuspendMsg); ok {
+				return tea.ResumeMsg{} // there is no shell below
+			}
+			return msg
+		}),
+	)
+}
+
+// environ is the client's environment, its terminal included.
+func environ(sess ssh.Session) []string {
+	env := sess.Environ()
+	if pty, _, ok := sess.Pty(); ok {
+		env = append(env, "TERM="+pty.Term)
+	}
+	return env
+}
+
+// forwardWindow tells the program each new size; of several the last is enough.
+func forwardWindow(ctx context.Context, p *tea.Program, win *window, quit func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-win.gone:
+			quit()
+			return
+		case <-win.changed:
+			width, height := win.get()
+			p.Send(tea.WindowSizeMsg{Width: width, Height: height})
+		}
+	}
+}
+
+// endingReader calls ended when there is nothing more to read: the program does
+// not end by itself then.
+type endingReader struct {
+	r     io.Reader
+	ended func()
+	once  sync.Once
+}
+
+func (e *endingReader) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if err != nil {
+		e.once.Do(e.ended)
+	}
+	return n, err
+}

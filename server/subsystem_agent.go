@@ -1,0 +1,184 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"charm.land/ssh"
+
+	"homelab/agent/wire"
+	"homelab/model"
+)
+
+// farewellTime is how long an agent that is ended may take to hear why.
+const farewellTime = 2 * time.Second
+
+// serveAgent is the conversation with one agent, for the life of its
+// connection.
+func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) error {
+	defer closeConn(sess) // its other channels are of no use without this one
+	out := wire.NewWriter(sess)
+	in := &agentReader{r: wire.NewReader(sess), log: log, out: out}
+	in.alive = time.AfterFunc(wire.Silence, func() {
+		in.silent.Do(func() { log.Info("the agent says nothing any more") })
+		closeConn(sess)
+	})
+	defer in.alive.Stop()
+
+	conn, err := s.greet(sess, who, in, out)
+	if err != nil {
+		_ = out.Write(wire.Frame{Kind: wire.KindError, Error: err.Error()})
+		return err
+	}
+	log.Info("agent connected", "hypervisor", who.name, "agent_version", conn.hello.AgentVersion, "unfinished", conn.hello.Unfinished)
+	ctx, cancel := context.WithCancel(sess.Context())
+	defer cancel()
+	var writer sync.WaitGroup
+	writer.Go(func() { conn.write(ctx, out) })
+	ended := s.live.onStop(func() { conn.end(errors.New("the server stops")) })
+	s.agents.enter(conn)
+	err = s.converse(conn, in)
+	conn.end(err)
+	s.agents.leave(conn)
+	s.ingest.forget(conn)
+	cancel()
+	writer.Wait()
+	ended()
+	if err = conn.reason(); errors.Is(err, io.EOF) {
+		err = nil
+	}
+	log.Info("agent disconnected", "hypervisor", who.name, "reason", err)
+	return err
+}
+
+// agentReader reads an agent's frames; each resets the clock of its silence.
+type agentReader struct {
+	r      *wire.Reader
+	out    *wire.Writer
+	log    *slog.Logger
+	alive  *time.Timer
+	silent sync.Once
+}
+
+// read returns the next frame. One of an unknown kind is refused and skipped.
+func (a *agentReader) read() (wire.Frame, error) {
+	for {
+		frame, err := a.r.Read()
+		a.alive.Reset(wire.Silence)
+		var unknown *wire.UnknownKindError
+		if !errors.As(err, &unknown) {
+			return frame, err
+		}
+		a.log.Warn("refused a frame", "error", unknown)
+		if err := a.out.Write(unknown.Refusal()); err != nil {
+			return wire.Frame{}, err
+		}
+	}
+}
+
+// greet reads hello and answers welcome.
+func (s *Server) greet(sess ssh.Session, who identity, in *agentReader, out *wire.Writer) (*agentConn, error) {
+	frame, err := in.read()
+	if err != nil {
+		return nil, err
+	}
+	if frame.Kind != wire.KindHello {
+		return nil, fmt.Errorf("the first frame is %q and not %q", frame.Kind, wire.KindHello)
+	}
+	hello := *frame.Hello
+	if d := hello.Version - wire.Version; d < -1 || d > 1 {
+		return nil, fmt.Errorf("the agent speaks version %d of the protocol and the server %d: bring both to the same release", hello.Version, wire.Version)
+	}
+	if _, ok := s.store.State().Hypervisors[who.name]; !ok {
+		return nil, fmt.Errorf("the hypervisor %q is not defined any more", who.name)
+	}
+	spool, ack := s.store.Spool(who.name)
+	if spool != hello.Spool {
+		ack = 0
+	}
+	return newAgentConn(who.name, hello, sess), out.Write(wire.Frame{Kind: wire.KindWelcome, Welcome: &wire.Welcome{
+		Version: wire.Version, ServerVersion: s.opts.Version, Hypervisor: who.name, Ack: ack,
+	}})
+}
+
+// converse reads until the agent is gone.
+func (s *Server) converse(conn *agentConn, in *agentReader) error {
+	for {
+		frame, err := in.read()
+		if err != nil {
+			return err
+		}
+		switch frame.Kind {
+		case wire.KindRecords:
+			conn.recorded()
+			s.ingest.add(conn, frame.Records)
+		case wire.KindInventory:
+			if err := s.takeInventory(conn, *frame.Inventory); err != nil {
+				return err
+			}
+		case wire.KindResult:
+			conn.result(frame)
+		case wire.KindError:
+			in.log.Warn("the agent reports", "error", frame.Error)
+		case wire.KindPing:
+		default:
+			in.log.Warn("a frame that is not an agent's", "kind", frame.Kind)
+		}
+		select {
+		case <-conn.done:
+			return conn.reason()
+		default:
+		}
+	}
+}
+
+// takeInventory keeps what an agent sees on its machine. That other disks exist
+// than before may change the config: the store tells its watchers.
+func (s *Server) takeInventory(conn *agentConn, inv wire.Inventory) error {
+	if s.agents.get(conn.hypervisor) != conn {
+		return nil // a newer connection knows better
+	}
+	if err := s.store.SetDisks(conn.hypervisor, inv.Disks); err != nil {
+		return err
+	}
+	guests := inv.Guests
+	if guests == nil {
+		guests = []model.Guest{}
+	}
+	s.observed.update(conn.hypervisor, func(st *model.HypervisorStatus) { st.Guests = guests })
+	return nil
+}
+
+// write sends what is queued, and a ping now and then, until the connection
+// ends; then the reason, if the agent still reads, and closes the session,
+// which ends its reader too.
+func (c *agentConn) write(ctx context.Context, out *wire.Writer) {
+	tick := time.NewTicker(wire.Keepalive)
+	defer tick.Stop()
+	for {
+		frame := wire.Frame{Kind: wire.KindPing}
+		select {
+		case <-ctx.Done():
+			c.end(ctx.Err())
+			return
+		case <-c.done:
+			cut := time.AfterFunc(farewellTime, func() { closeConn(c.sess) })
+			if why := c.reason(); why != nil && !errors.Is(why, io.EOF) {
+				_ = out.Write(wire.Frame{Kind: wire.KindError, Error: why.Error()})
+			}
+			cut.Stop()
+			_ = c.sess.Close()
+			return
+		case frame = <-c.out:
+		case <-tick.C:
+		}
+		if err := out.Write(frame); err != nil {
+			c.end(err)
+		}
+	}
+}
