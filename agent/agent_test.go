@@ -19,6 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	idA = "0123456789ab"
 	idB = "ba9876543210"
+	idC = "cccccccccccc"
 )
 
 func run(id uint64, digest string) wire.Frame {

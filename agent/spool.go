@@ -50,7 +50,8 @@ type spoolHead struct {
 
 // openSpool opens the spool at path or makes a new one. A last line that was
 // not written whole is dropped. A file damaged otherwise is put aside, said by
-// the second result, and a new spool with a new identity takes its place.
+// the second result, and a new spool with a new identity takes its place; it
+// begins with the records that could be read.
 func openSpool(path string) (*spool, string, error) {
 	s := &spool{path: path, wake: make(chan struct{}, 1), broken: make(chan struct{})}
 	note := ""
