@@ -11,10 +11,7 @@ import (
 
 // libvirt083 writes for dmacvicar/libvirt 0.8.3. Version 0.9 has another
 // schema and fails changes of memory and NICs.
-type libvirt083 struct {
-	kind, network string // of the hypervisor's NICs
-	pool          string // path of pool "default"
-}
+type libvirt083 struct{ kind, network string } // of the hypervisor's NICs
 
 const (
 	libvirtSource  = "dmacvicar/libvirt"
@@ -86,6 +83,7 @@ func (libvirt083) root(b *hclwrite.Body, g guest) {
 	set(resource(b, terraformData, g.ID, model.PartRebuild), "input", g.Rebuild)
 	r := resource(b, libvirtVolume, g.ID, model.PartRoot)
 	set(r, "name", g.domain())
+	set(r, "pool", model.DefaultPool)
 	set(r, "base_volume_name", g.base)
 	set(r, "base_volume_pool", model.DefaultPool)
 	set(r, "format", "qcow2")
@@ -111,6 +109,7 @@ func (libvirt083) extra(b *hclwrite.Body, g guest) {
 func (libvirt083) seed(b *hclwrite.Body, g guest, vm wire.VM) {
 	r := resource(b, libvirtVolume, g.ID, model.PartSeed)
 	set(r, "name", vm.SeedVolume)
+	set(r, "pool", model.DefaultPool)
 	set(r, "format", "iso")
 	set(r, "source", prefixed(ref("var", wire.VarSeeds), "/"+vm.SeedISO))
 }

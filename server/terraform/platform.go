@@ -22,14 +22,14 @@ type platform interface {
 	vm(g guest, vm wire.VM) []byte
 }
 
-func platformOf(h model.Hypervisor, pool string) (platform, error) {
+func platformOf(h model.Hypervisor) (platform, error) {
 	switch h.Platform {
 	case model.PlatformLibvirt:
 		kind, name, err := model.SplitNetwork(h.Network)
 		if err != nil {
 			return nil, err
 		}
-		return libvirt083{kind: kind, network: name, pool: pool}, nil
+		return libvirt083{kind, name}, nil
 	case model.PlatformSandbox:
 		return sandbox{}, nil
 	}

@@ -116,7 +116,7 @@ func newSite(s *model.State, name string) (*site, error) {
 	}
 	slices.SortStableFunc(st.pools, func(a, b wire.Pool) int { return cmp.Compare(a.Name, b.Name) })
 	var err error
-	if st.platform, err = platformOf(h, st.poolPath()); err != nil {
+	if st.platform, err = platformOf(h); err != nil {
 		return nil, fmt.Errorf("hypervisor %q: %w", name, err)
 	}
 	st.main = st.platform.main()
