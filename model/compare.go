@@ -142,7 +142,7 @@ func changed(b, a *Placement) (Impact, bool) {
 		impact.Action = ActionDestroy
 	}
 	if impact.Action == ActionChange || impact.Action == ActionRestart || impact.Action == ActionStart || impact.Action == ActionStop {
-		impact.Note = lateNote(impact.Fields)
+		impact.Note = lateNote(impact)
 	}
 	impact.Running = b.Domain && b.Running && impact.Action.hurts()
 	return impact, impact.Action != ""

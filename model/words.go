@@ -69,8 +69,8 @@ func (i Impact) lost() string {
 // lateNote says which of the changed fields reach a guest that stays only
 // when it is rebuilt: cloud-init reads its seed once, and disks keep the size
 // and the base that they were made with.
-func lateNote(fields []string) string {
-	late := slices.DeleteFunc(slices.Clone(fields), func(f string) bool {
+func lateNote(i Impact) string {
+	late := slices.DeleteFunc(slices.Clone(i.Fields), func(f string) bool {
 		switch f {
 		case "memory_mib", "cpus", "nics", "network", "accel", "running", "extra_pool", "extra_disk_gib":
 			return true
@@ -82,7 +82,7 @@ func lateNote(fields []string) string {
 		return enumerate(late, 4) + " reach the guest when it is rebuilt"
 	case len(late) == 1:
 		return late[0] + " reaches the guest when it is rebuilt"
-	case slices.Equal(fields, []string{"extra_disk_gib"}):
+	case i.Action == ActionChange && slices.Contains(i.Fields, "extra_disk_gib") && len(i.DisksLost) == 0:
 		return "the extra disk keeps its size until it is made anew"
 	}
 	return ""

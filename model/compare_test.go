@@ -1,0 +1,240 @@
+package model_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"homelab/model"
+)
+
+func TestPreview(t *testing.T) {
+	kept := map[string][]model.Disk{"thinkpad": {{VM: "000000000001", Disk: "root"}, {VM: "000000000001", Disk: "extra"}}}
+	web := func(change func(*model.VM)) model.Edit { return changeVM("web", change) }
+	off := lab()
+	off = with(t, off, web(func(v *model.VM) { v.Enabled = false }))
+	stopped := with(t, lab(), web(func(v *model.VM) { v.Running = false }))
+	tests := []struct {
+		name   string
+		before *model.State
+		edit   model.Edit
+		want   []string
+	}{
+		{"nothing", lab(), web(func(v *model.VM) { v.Protected = true }), nil},
+		{"add", lab(), model.Add(vm(2, "db")), []string{"thinkpad: db is created"}},
+		{"memory", lab(), web(func(v *model.VM) { v.MemoryMiB = 2048 }), []string{"thinkpad: web is restarted (memory_mib); its disks stay"}},
+		{"memory of one that is off", stopped, web(func(v *model.VM) { v.CPUs = 4 }), []string{"thinkpad: web is defined anew (cpus); its disks stay"}},
+		{"network", lab(), edit("thinkpad", func(h *model.Hypervisor) { h.Network = "bridge:br0" }), []string{"thinkpad: web is restarted (network); its disks stay"}},
+		{"rename", lab(), web(func(v *model.VM) { v.Name = "www" }), []string{"thinkpad: web is recreated (name) and its root and extra disks are lost"}},
+		{"rebuild", lab(), web(func(v *model.VM) { v.Rebuild++ }), []string{"thinkpad: web is recreated (rebuild) and its root disk is lost"}},
+		{"move", lab(), web(func(v *model.VM) { v.Hypervisor = "desktop" }), []string{
+			"desktop: web is created",
+			"thinkpad: web leaves this hypervisor (hypervisor) and its root and extra disks are lost; is made anew on desktop",
+		}},
+		{"no extra disk", lab(), web(func(v *model.VM) { v.ExtraDiskGiB = 0 }), []string{"thinkpad: web is restarted (extra_disk_gib) and its extra disk is lost"}},
+		{"another pool", lab(), web(func(v *model.VM) { v.ExtraPool = "storage" }), []string{"thinkpad: web is restarted (extra_pool) and its extra disk is lost"}},
+		{"larger extra disk", lab(), web(func(v *model.VM) { v.ExtraDiskGiB = 9 }), []string{"thinkpad: web is changed in place (extra_disk_gib); the extra disk keeps its size until it is made anew"}},
+		{"stop", lab(), web(func(v *model.VM) { v.Running = false }), []string{"thinkpad: web is shut down (running)"}},
+		{"start", stopped, web(func(v *model.VM) { v.Running = true }), []string{"thinkpad: web is started (running)"}},
+		{"image", lab(), web(func(v *model.VM) { v.Image = "fedora" }), []string{"thinkpad: web is changed in place (image); image reaches the guest when it is rebuilt"}},
+		{"role and address", lab(), web(func(v *model.VM) { v.Role, v.IP = "web", "10.0.0.5" }), []string{
+			"thinkpad: web is changed in place (ip, gateway and role); ip, gateway and role reach the guest when it is rebuilt",
+		}},
+		{"settings", lab(), settings(func(s *model.Settings) { s.SSHKeys = []string{someKey} }), []string{"thinkpad: web is changed in place (ssh_keys); ssh_keys reaches the guest when it is rebuilt"}},
+		{"disable", lab(), web(func(v *model.VM) { v.Enabled = false }), []string{"thinkpad: web is taken off its hypervisor; its disks stay"}},
+		{"other profile", lab(), model.Activate("weekend"), []string{"thinkpad: web is taken off its hypervisor; its disks stay"}},
+		{"enable", off, web(func(v *model.VM) { v.Enabled = true }), []string{"thinkpad: web is created on the disks that were kept"}},
+		{"remove", lab(), model.Remove[model.VM]("web"), []string{"thinkpad: web is removed and its root and extra disks are lost"}},
+		{"remove one that is disabled", off, model.Remove[model.VM]("web"), []string{"thinkpad: web is removed and its root and extra disks are lost"}},
+		{"rebuild one that is disabled", off, web(func(v *model.VM) { v.Rebuild++ }), []string{"thinkpad: web is recreated (rebuild) and its root disk is lost"}},
+		{"memory of one that is disabled", off, web(func(v *model.VM) { v.MemoryMiB++ }), nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := kept
+			if tt.name == "disable" {
+				k = nil // its agent has not reported them yet: they are there all the same
+			}
+			var got []string
+			for _, i := range model.Preview(tt.before, with(t, tt.before, tt.edit), k) {
+				got = append(got, i.Hypervisor+": "+i.String())
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestConfirmation(t *testing.T) {
+	confirm := func(change func(*model.VM)) model.Confirmation {
+		return model.DamageOf(model.Preview(lab(), with(t, lab(), changeVM("web", change)), nil)).Confirm()
+	}
+	if got := confirm(func(v *model.VM) { v.Role = "x" }); got != model.ConfirmNone {
+		t.Errorf("a role needs %d", got)
+	}
+	if got := confirm(func(v *model.VM) { v.CPUs = 2 }); got != model.ConfirmYes {
+		t.Errorf("a restart needs %d", got)
+	}
+	if got := confirm(func(v *model.VM) { v.Rebuild++ }); got != model.ConfirmName {
+		t.Errorf("a rebuild needs %d", got)
+	}
+}
+
+func TestProtection(t *testing.T) {
+	protected := with(t, lab(), changeVM("web", func(v *model.VM) { v.Protected = true }))
+	off := with(t, protected, changeVM("web", func(v *model.VM) { v.Enabled = false }))
+	tests := []struct {
+		name    string
+		before  *model.State
+		edit    model.Edit
+		refused string
+	}{
+		{"memory", protected, changeVM("web", func(v *model.VM) { v.MemoryMiB++ }), ""},
+		{"disable", protected, changeVM("web", func(v *model.VM) { v.Enabled = false }), ""},
+		{"rebuild", protected, changeVM("web", func(v *model.VM) { v.Rebuild++ }), "root disk"},
+		{"unprotect and rebuild at once", protected, changeVM("web", func(v *model.VM) { v.Rebuild++; v.Protected = false }), "root disk"},
+		{"remove", protected, model.Remove[model.VM]("web"), "remove it"},
+		{"remove while it is off", off, model.Remove[model.VM]("web"), "remove it"},
+		{"remove and add", protected, model.Edits(model.Remove[model.VM]("web"), model.Add(vm(9, "web"))), "remove it"},
+		{"move", protected, changeVM("web", func(v *model.VM) { v.Hypervisor = "desktop" }), "root and extra disk"},
+		{"switch", protected, model.Activate("weekend"), `profile "weekend" is without it`},
+		{"switch while it is off", off, model.Activate("weekend"), ""},
+		{"unprotect", protected, changeVM("web", func(v *model.VM) { v.Protected = false }), ""},
+		{"platform", protected, edit("thinkpad", func(h *model.Hypervisor) { h.Platform = "sandbox" }), "carries VMs"},
+	}
+	for _, tt := range tests {
+		err := model.CheckTransition(tt.before, with(t, tt.before, tt.edit), nil)
+		if (tt.refused == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.refused) {
+			t.Errorf("%s: got %v", tt.name, err)
+		}
+	}
+}
+
+func TestParseResource(t *testing.T) {
+	const id = "0123456789ab"
+	for address, want := range map[string]string{
+		"libvirt_domain.vm_" + id: "", "libvirt_volume.vm_" + id + "_root": "root", "libvirt_volume.vm_" + id + "_extra": "extra",
+		"libvirt_volume.vm_" + id + "_seed": "seed", "terraform_data.vm_" + id + "_nics": "nics", "terraform_data.vm_" + id + "_rebuild": "rebuild",
+		"terraform_data.vm_" + id: "", "terraform_data.vm_" + id + "_root": "root",
+	} {
+		gotID, part, ok := model.ParseResource(address)
+		if !ok || gotID != id || part != want {
+			t.Errorf("%s is %q %q %v", address, gotID, part, ok)
+		}
+	}
+	for _, bad := range []string{
+		"", "libvirt_domain", "libvirt_domain.web", "libvirt_domain.vm_" + id + "_", "libvirt_domain.vm_" + id + "_root", "libvirt_volume.vm_" + id,
+		"libvirt_pool.vm_" + id, "libvirt_volume.vm_" + id + "_root_root", "libvirt_volume.vm_" + id + "_root[0]", "module.x.libvirt_domain.vm_" + id,
+		"libvirt_domain.vm_" + strings.ToUpper(id), "libvirt_network.vm_" + id + "_nics",
+	} {
+		if id, part, ok := model.ParseResource(bad); ok {
+			t.Errorf("%q is %q %q", bad, id, part)
+		}
+	}
+}
+
+func TestCheckPlanTrustsNothingUnknown(t *testing.T) {
+	got := model.CheckPlan([]model.Deletion{
+		{Address: "libvirt_pool.default"}, {Address: "libvirt_volume.vm_000000000001_seed", Replace: true},
+		{Address: "libvirt_domain.vm_000000000001", Replace: true}, {Address: "libvirt_volume.vm_000000000001_root"},
+	}, model.Announced{Domains: []string{"000000000001"}, Disks: []model.Disk{{VM: "000000000001", Disk: "extra"}}},
+		func(string) string { return "label" })
+	want := []model.Violation{
+		{Address: "libvirt_pool.default", Label: "label", Action: "delete"},
+		{Address: "libvirt_volume.vm_000000000001_root", Label: "label", Action: "delete"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// deletions is what terraform destroys between two sets of placements, by the
+// facts found about the provider and nothing else.
+func deletions(before, after []model.Placement) (must []string) {
+	now := map[string]model.Placement{}
+	for _, p := range after {
+		now[p.ID] = p
+	}
+	for _, b := range before {
+		a := now[b.ID]
+		anew := a.Name != b.Name || a.Rebuild != b.Rebuild
+		if b.Domain && (!a.Domain || anew || a.MemoryMiB != b.MemoryMiB || a.CPUs != b.CPUs || a.NICs != b.NICs || a.Network != b.Network ||
+			a.Extra != b.Extra || a.ExtraPool != b.ExtraPool) {
+			must = append(must, "libvirt_domain.vm_"+b.ID)
+		}
+		if b.Root && (!a.Root || anew) {
+			must = append(must, "libvirt_volume.vm_"+b.ID+"_root")
+		}
+		if b.Extra && (!a.Extra || a.ExtraPool != b.ExtraPool || a.Name != b.Name) {
+			must = append(must, "libvirt_volume.vm_"+b.ID+"_extra")
+		}
+	}
+	return must
+}
+
+// What the preview says is allowed, and nothing else is.
+func TestAnnouncementIsWhatThePlanNeeds(t *testing.T) {
+	gen := func(t *rapid.T, label string) []model.Placement {
+		var all []model.Placement
+		for n := range 4 {
+			kind := rapid.IntRange(0, 3).Draw(t, fmt.Sprint(label, n))
+			if kind == 0 {
+				continue
+			}
+			p := model.Placement{
+				ID: fmt.Sprintf("%012x", n), Hypervisor: "h", Network: "nat:default",
+				Name:   rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name"),
+				Domain: kind > 1, Running: rapid.Bool().Draw(t, "running"),
+				MemoryMiB: rapid.IntRange(1, 2).Draw(t, "memory"), CPUs: rapid.IntRange(1, 2).Draw(t, "cpus"), NICs: 1,
+				Root: true, Extra: rapid.Bool().Draw(t, "extra"), Rebuild: rapid.IntRange(0, 1).Draw(t, "rebuild"),
+				Seed: rapid.SampledFrom([]string{"role=x\n", "role=y\n"}).Draw(t, "seed"),
+			}
+			if p.Extra {
+				p.ExtraPool = rapid.SampledFrom([]string{"default", "storage"}).Draw(t, "pool")
+			}
+			all = append(all, p)
+		}
+		return all
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := gen(t, "before"), gen(t, "after")
+		announced := model.Announce(model.Compare(before, after))
+		must := deletions(before, after)
+		had := map[string]bool{}
+		for _, p := range before {
+			if p.Domain {
+				had["libvirt_domain.vm_"+p.ID] = true
+			}
+			if p.Root {
+				had["libvirt_volume.vm_"+p.ID+"_root"] = true
+			}
+			if p.Extra {
+				had["libvirt_volume.vm_"+p.ID+"_extra"] = true
+			}
+		}
+		for address := range had {
+			violations := model.CheckPlan([]model.Deletion{{Address: address}}, announced, nil)
+			if needed := slices.Contains(must, address); needed != (len(violations) == 0) {
+				t.Fatalf("%s: needed %v, violations %v\nbefore %+v\nafter  %+v", address, needed, violations, before, after)
+			}
+		}
+	})
+}
+
+func BenchmarkPlacements1000(b *testing.B) {
+	s := lab()
+	for i := range 1000 {
+		v := vm(i+10, fmt.Sprintf("vm-%d", i))
+		v.IP = fmt.Sprintf("10.1.%d.%d/16", i/200, 2+i%200)
+		s.VMs[v.Name] = v
+	}
+	for b.Loop() {
+		p := model.Placements(s, "thinkpad", nil)
+		_ = model.Compare(p, p)
+	}
+}
