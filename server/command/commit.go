@@ -92,20 +92,19 @@ func (s *session) carryOut(ctx context.Context, c change, base uint64) (model.Re
 
 // question finds what in the impacts must be agreed to.
 func (c change) question(impacts []model.Impact) question {
-	q := question{damage: slices.Clone(c.ask)}
-	var losing []string
-	for _, i := range impacts {
-		switch {
-		case len(i.DisksLost) > 0:
-			if !slices.Contains(losing, i.VM) {
-				losing = append(losing, i.VM)
-			}
-			q.damage = append(q.damage, i.String())
-		case i.Running && cutsPower(i.Action) && (c.expected == nil || !c.expected(i)):
-			q.damage = append(q.damage, i.String())
-		}
+	damage := model.DamageOf(impacts)
+	if c.expected != nil {
+		damage.Interrupted = slices.DeleteFunc(damage.Interrupted, c.expected)
 	}
-	switch len(losing) {
+	q := question{damage: slices.Clone(c.ask)}
+	if text := damage.String(); text != "" {
+		q.damage = append(q.damage, strings.Split(text, "\n")...)
+	}
+	var losing []string
+	for _, i := range damage.Lost {
+		losing = append(losing, i.VM)
+	}
+	switch losing = unique(losing); len(losing) {
 	case 0:
 	case 1:
 		q.word = losing[0]
@@ -113,14 +112,6 @@ func (c change) question(impacts []model.Impact) question {
 		q.word = "destroy " + count(len(losing), "VM", "VMs")
 	}
 	return q
-}
-
-func cutsPower(a model.Action) bool {
-	switch a {
-	case model.ActionStop, model.ActionRestart, model.ActionRecreate, model.ActionRemove, model.ActionDestroy:
-		return true
-	}
-	return false
 }
 
 // outcome is what a command that changes something answers in JSON. Revision is
@@ -171,12 +162,8 @@ func (s *session) tellImpact(i model.Impact) {
 	switch {
 	case len(i.DisksLost) > 0:
 		c = red
-	case cutsPower(i.Action):
+	case i.Running:
 		c = yellow
 	}
-	text := i.String()
-	if i.Note != "" && !strings.Contains(text, i.Note) {
-		text += " (" + i.Note + ")"
-	}
-	s.sayf("  %s", s.paint(c, clean(text)))
+	s.sayf("  %s: %s", clean(i.Hypervisor), s.paint(c, clean(i.String())))
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh"
 
 	"homelab/model"
 )
@@ -96,11 +95,10 @@ hostkey --fingerprint`,
 	only := cmd.Flags().Bool("fingerprint", false, "its fingerprint only")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		line := strings.TrimSpace(s.lab.HostKey())
-		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		_, fingerprint, _, err := model.ParseKey(line)
 		if err != nil {
 			return fmt.Errorf("the host key cannot be read: %w", err)
 		}
-		fingerprint := ssh.FingerprintSHA256(key)
 		switch {
 		case *asJSON:
 			return s.printJSON(struct {

@@ -1,8 +1,6 @@
 package command
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh"
 
 	"homelab/model"
 )
@@ -64,13 +61,11 @@ func listKeys(s *session) *cobra.Command {
 
 func addKey(s *session) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "add USER [KEY]",
-		Short:   "Let a user connect with a key",
-		Long:    "Let a user connect with public keys, given as an argument or on standard input, as they stand in a file that ends in .pub.",
-		Example: "key add alice < ~/.ssh/id_ed25519.pub\nkey add alice ssh-ed25519 AAAAC3Nz… alice@laptop",
-		Args: func(cmd *cobra.Command, args []string) error {
-			return some("USER")(cmd, args)
-		},
+		Use:               "add USER [KEY]",
+		Short:             "Let a user connect with a key",
+		Long:              "Let a user connect with public keys, given as an argument or on standard input, as they stand in a file that ends in .pub.",
+		Example:           "key add alice < ~/.ssh/id_ed25519.pub\nkey add alice ssh-ed25519 AAAAC3Nz… alice@laptop",
+		Args:              some("USER"),
 		ValidArgsFunction: s.nameArgs(model.KindUser, false),
 	}
 	opts := mutating(cmd)
@@ -90,19 +85,15 @@ func addKey(s *session) *cobra.Command {
 			return err
 		}
 		return s.commit(cmd.Context(), opts, change{
-			edit: func(st *model.State) error {
-				if err := keysFree(st, args[0], added); err != nil {
-					return err
-				}
-				return model.Change(args[0], 0, func(u *model.User) error {
-					for _, k := range added {
-						if !slices.ContainsFunc(u.Keys, k.same) {
-							u.Keys = append(slices.Clone(u.Keys), k.Key)
-						}
+			edit: model.Change(args[0], 0, func(u *model.User) error {
+				for _, k := range added {
+					has := func(other model.Key) bool { return other.Fingerprint == k.Fingerprint }
+					if !slices.ContainsFunc(u.Keys, has) {
+						u.Keys = append(slices.Clone(u.Keys), k)
 					}
-					return nil
-				})(st)
-			},
+				}
+				return nil
+			}),
 			done: fmt.Sprintf("user %s may connect with %s", args[0], count(len(added), "key", "keys")),
 			same: fmt.Sprintf("user %s may connect with that", args[0]),
 		})
@@ -110,56 +101,22 @@ func addKey(s *session) *cobra.Command {
 	return cmd
 }
 
-type newKey struct{ model.Key }
-
-func (k newKey) same(other model.Key) bool { return other.Fingerprint == k.Fingerprint }
-
-// keysFree refuses a key that is somebody else's: it decides who connects.
-func keysFree(st *model.State, user string, added []newKey) error {
-	for _, name := range model.Names(st.Users) {
-		for _, k := range added {
-			if name != user && slices.ContainsFunc(st.Users[name].Keys, k.same) {
-				return fmt.Errorf("key %s is already one of user %q; a key can be only one user's", k.Fingerprint, name)
-			}
-		}
-	}
-	for _, name := range model.Names(st.Agents) {
-		for _, k := range added {
-			if st.Agents[name].Fingerprint == k.Fingerprint {
-				return fmt.Errorf("key %s is that of the agent of %q; a person needs a key of their own", k.Fingerprint, name)
-			}
-		}
-	}
-	return nil
-}
-
-// parseKeys reads lines of public keys; options before them are refused, since
-// they would be lost.
-func (s *session) parseKeys(text []byte) ([]newKey, error) {
-	var found []newKey
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
+// parseKeys reads lines of public keys.
+func (s *session) parseKeys(text []byte) ([]model.Key, error) {
+	var found []model.Key
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		key, comment, options, _, err := ssh.ParseAuthorizedKey([]byte(line))
-		switch {
-		case err != nil && strings.Contains(line, "PRIVATE KEY"):
+		if strings.Contains(line, "PRIVATE KEY") {
 			return nil, errors.New("that is a private key: keep it to yourself, and give the file that ends in .pub")
-		case err != nil:
-			return nil, fmt.Errorf("%q is not a public key; it looks like: ssh-ed25519 AAAAC3Nz… name", cut(line, 40))
-		case len(options) > 0:
-			return nil, errors.New("keys with options are not taken; give the key alone")
 		}
-		public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
-		fingerprint := ssh.FingerprintSHA256(key)
-		found = append(found, newKey{model.Key{
-			Name: or(comment, fingerprint[:min(len(fingerprint), 15)]), PublicKey: public, Fingerprint: fingerprint, Added: s.now().UTC(),
-		}})
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("that is not a public key: %w", err)
+		public, fingerprint, comment, err := model.ParseKey(line)
+		if err != nil {
+			return nil, hint(err, "give a whole line, as it stands in a file that ends in .pub: ssh-ed25519 AAAAC3Nz… name")
+		}
+		found = append(found, model.Key{Name: or(comment, fingerprint[:min(len(fingerprint), 15)]), PublicKey: public, Fingerprint: fingerprint, Added: s.now().UTC()})
 	}
 	if len(found) == 0 {
 		return nil, errors.New("no public key was given; it looks like: ssh-ed25519 AAAAC3Nz… name")

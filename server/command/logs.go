@@ -170,7 +170,9 @@ func (l *log) follow(ctx context.Context, step func(model.Run) error) (model.Run
 		if err != nil {
 			return run, err
 		}
-		if err := l.drain(); err != nil {
+		if err := l.drain(); errors.As(err, &gone) {
+			continue
+		} else if err != nil {
 			return run, err
 		}
 		if run.State.Ended() {

@@ -225,4 +225,3 @@ func (s *session) printPairs(pairs []pair) {
 	}
 	write(s.io.Out, b.String())
 }
-

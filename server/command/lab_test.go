@@ -1,0 +1,197 @@
+package command
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"homelab/model"
+	"homelab/model/store"
+)
+
+// testClock is what commands in tests take for now.
+var testClock = func() time.Time { return time.Now().UTC() }
+
+const testHostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
+// testLab is a Lab on a real store. Only what needs agents and devices is
+// played: outlets do as told, and a run is what play makes of it.
+type testLab struct {
+	*store.Store
+	user string
+	play func(l *testLab, run model.Run)
+
+	mu        sync.Mutex
+	status    model.Status
+	restarted []string
+	adopted   []string
+	seq       map[string]uint64
+}
+
+func openLab(t testing.TB) *testLab {
+	t.Helper()
+	s, err := store.Open(filepath.Join(t.TempDir(), "homelab.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return newLab(s)
+}
+
+func newLab(s *store.Store) *testLab {
+	return &testLab{
+		Store: s, user: "alice", seq: map[string]uint64{},
+		status: model.Status{Hypervisors: map[string]model.HypervisorStatus{}, Outlets: map[string]model.OutletStatus{}},
+	}
+}
+
+func (l *testLab) User() model.User { return model.User{Name: l.user, Role: model.RoleAdmin} }
+
+func (l *testLab) Status() model.Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	st := model.Status{Hypervisors: map[string]model.HypervisorStatus{}, Outlets: map[string]model.OutletStatus{}, Runs: l.ActiveRuns()}
+	for k, v := range l.status.Hypervisors {
+		st.Hypervisors[k] = v
+	}
+	for k, v := range l.status.Outlets {
+		st.Outlets[k] = v
+	}
+	return st
+}
+
+func (l *testLab) Watch() *model.Watcher { return l.Hub().Watch() }
+
+func (l *testLab) History(before uint64, limit int) ([]model.Revision, error) {
+	return l.Revisions(before, limit)
+}
+
+func (l *testLab) Commit(_ context.Context, via string, edit model.Edit) (model.Revision, error) {
+	return l.Store.Commit(l.user, via, edit)
+}
+
+func (l *testLab) Undo(_ context.Context, via string, n uint64) (model.Revision, error) {
+	return l.Store.Undo(l.user, via, n)
+}
+
+// observe changes the observed state of a hypervisor.
+func (l *testLab) observe(name string, change func(*model.HypervisorStatus)) {
+	l.mu.Lock()
+	st := l.status.Hypervisors[name]
+	change(&st)
+	l.status.Hypervisors[name] = st
+	l.mu.Unlock()
+	l.Hub().Publish(model.Ref{Kind: model.KindStatus, Name: name})
+}
+
+func (l *testLab) SwitchOutlet(_ context.Context, name string, on, force bool) error {
+	if !on && !force {
+		for _, h := range feeds(l.State(), name) {
+			if up(l.Status().Hypervisors[h]) {
+				return fmt.Errorf("outlet %q feeds %s, which is up; shut it down first: power off %s", name, h, h)
+			}
+		}
+	}
+	l.mu.Lock()
+	l.status.Outlets[name] = model.OutletStatus{State: power(on)}
+	l.mu.Unlock()
+	l.Hub().Publish(model.Ref{Kind: model.KindOutletStatus, Name: name})
+	return nil
+}
+
+func (l *testLab) StartRun(_ context.Context, hypervisor string, kind model.RunKind) (model.Run, error) {
+	if l.Status().Hypervisors[hypervisor].Agent != model.AgentOnline {
+		return model.Run{}, fmt.Errorf("the agent of %s is not connected", hypervisor)
+	}
+	run, err := l.NewRun(model.Run{Hypervisor: hypervisor, Kind: kind, Digest: "0123456789abcdef", Revision: l.State().Revision, Started: testClock()}, nil)
+	if err == nil && l.play != nil {
+		l.play(l, run)
+	}
+	return run, err
+}
+
+// say writes records of a run, as its agent would.
+func (l *testLab) say(run model.Run, records ...model.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range records {
+		l.seq[run.Hypervisor]++
+		records[i].Seq, records[i].Run = l.seq[run.Hypervisor], run.ID
+		records[i].Time = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	}
+	_, err := l.Ingest(run.Hypervisor, "spool", records)
+	return err
+}
+
+func (l *testLab) Approve(_ context.Context, id uint64) error {
+	run, err := l.Run(id)
+	if err != nil {
+		return err
+	}
+	return l.say(run, model.Record{State: model.RunApplying}, model.Record{State: model.RunSucceeded})
+}
+
+func (l *testLab) Cancel(_ context.Context, id uint64) error {
+	run, err := l.Run(id)
+	if err != nil {
+		return err
+	}
+	if run.State.Ended() {
+		return fmt.Errorf("run %d is over: it %s", id, run.State)
+	}
+	return l.say(run, model.Record{State: model.RunCancelled})
+}
+
+func (l *testLab) RestartGuest(_ context.Context, vm string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.restarted = append(l.restarted, vm)
+	return nil
+}
+
+func (l *testLab) Adopt(_ context.Context, vm string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.adopted = append(l.adopted, vm)
+	return nil
+}
+
+func (l *testLab) Config(hypervisor string) ([]byte, error) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	content := "resource \"x\" {}\n# \x1b[31m of " + hypervisor + "\n"
+	err := w.WriteHeader(&tar.Header{Name: "main.tf", Mode: 0o644, Size: int64(len(content))})
+	_, err2 := w.Write([]byte(content))
+	return b.Bytes(), errors.Join(err, err2, w.Close())
+}
+
+func (l *testLab) Invite(ctx context.Context, via, hypervisor, address string) (string, time.Time, error) {
+	expires := testClock().Add(time.Hour)
+	_, err := l.Commit(ctx, via, model.Add(model.Invite{Hypervisor: hypervisor, Fingerprint: "SHA256:" + fmt.Sprintf("%043d", 0), Expires: expires}))
+	return "homelab-join-TOKEN", expires, err
+}
+
+func (l *testLab) Revoke(ctx context.Context, via, hypervisor string) error {
+	_, err := l.Commit(ctx, via, func(st *model.State) error {
+		delete(st.Agents, hypervisor)
+		delete(st.Invites, hypervisor)
+		return nil
+	})
+	return err
+}
+
+func (l *testLab) Backup(w interface{ Write([]byte) (int, error) }) error { return l.Store.Backup(w) }
+
+func (l *testLab) HostKey() string { return testHostKey }
+
+var _ Lab = (*testLab)(nil)

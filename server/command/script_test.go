@@ -1,0 +1,174 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"homelab/model"
+	"homelab/model/store"
+)
+
+// TestScripts runs what people type. In a script:
+//
+//	lab ARGS…            runs a command; `! lab` expects that it fails
+//	lab2 ARGS…           the same, expecting wrong usage: exit status 2
+//	tty INPUT ARGS…      runs a command on a terminal where a person types INPUT
+//	                     (\r, \x03 and the like are read), 60 columns wide
+//	raw STRING…          runs a command of Go-quoted words
+//	online NAME [N]      the agent of NAME is connected, every guest desired runs
+//	off NAME             NAME is off
+//	play WORD            what becomes of runs: succeed, fail, wait, violate, noop
+//	did restart|adopt VM tells what the agents were asked
+//
+// stdin, stdout, stderr and cmp work as they do for programs.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			s, err := store.Open(filepath.Join(env.WorkDir, "homelab.db"))
+			if err != nil {
+				return err
+			}
+			env.Values["lab"] = newLab(s)
+			env.Setenv("KEY", testHostKey)
+			env.Defer(func() { _ = s.Close() })
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"lab":    func(ts *testscript.TestScript, neg bool, args []string) { runLab(ts, status(neg), args, IO{}) },
+			"lab2":   func(ts *testscript.TestScript, _ bool, args []string) { runLab(ts, exitUsage, args, IO{}) },
+			"tty":    scriptTTY,
+			"raw":    scriptRaw,
+			"online": scriptOnline,
+			"off":    scriptOff,
+			"play":   scriptPlay,
+			"did":    scriptDid,
+			"input":  scriptInput,
+		},
+	})
+}
+
+func status(neg bool) int {
+	if neg {
+		return exitFailed
+	}
+	return exitDone
+}
+
+func labOf(ts *testscript.TestScript) *testLab { return ts.Value("lab").(*testLab) }
+
+// runLab runs one command and shows what it said as a program's output.
+func runLab(ts *testscript.TestScript, want int, args []string, stdio IO) {
+	var out, errs bytes.Buffer
+	if stdio.In == nil {
+		stdio.In = strings.NewReader(ts.Getenv("INPUT"))
+		ts.Setenv("INPUT", "")
+	}
+	stdio.Out, stdio.Err, stdio.Address, stdio.Now = &out, &errs, "192.0.2.1:2222", testClock
+	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	defer stop()
+	got := Run(ctx, labOf(ts), args, stdio)
+	_, _ = ts.Stdout().Write(out.Bytes())
+	_, _ = ts.Stderr().Write(errs.Bytes())
+	if got != want {
+		ts.Fatalf("%q: exit status %d, want %d\n%s%s", args, got, want, out.String(), errs.String())
+	}
+}
+
+// scriptInput takes a file (or -, for what the last command wrote) as the next
+// command's standard input.
+func scriptInput(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv("INPUT", ts.ReadFile(args[0]))
+}
+
+func scriptTTY(ts *testscript.TestScript, neg bool, args []string) {
+	typed, err := strconv.Unquote(`"` + args[0] + `"`)
+	ts.Check(err)
+	want := status(neg)
+	if strings.Contains(typed, "\x03") {
+		want = exitInterrupted
+	}
+	runLab(ts, want, args[1:], IO{In: io.MultiReader(strings.NewReader(typed)), PTY: true, Width: 60})
+}
+
+func scriptRaw(ts *testscript.TestScript, neg bool, args []string) {
+	words := make([]string, len(args))
+	for i, arg := range args {
+		word, err := strconv.Unquote(`"` + arg + `"`)
+		ts.Check(err)
+		words[i] = word
+	}
+	want := exitDone
+	if neg {
+		want = exitFailed
+	}
+	runLab(ts, want, words, IO{})
+}
+
+func scriptOnline(ts *testscript.TestScript, _ bool, args []string) {
+	lab := labOf(ts)
+	lab.observe(args[0], func(st *model.HypervisorStatus) {
+		*st = model.HypervisorStatus{Power: model.PowerOn, Agent: model.AgentOnline, AgentVersion: "test", Phase: model.PhaseInSync}
+		for _, vm := range lab.State().VMsOn(args[0]) {
+			if lab.State().HasDomain(vm) && vm.Running {
+				st.Guests = append(st.Guests, model.Guest{ID: vm.ID, Name: model.DomainName(vm.Name, args[0]), State: model.GuestRunning})
+			}
+		}
+		for _, stopped := range args[1:] {
+			for i := range st.Guests {
+				if st.Guests[i].Name == model.DomainName(stopped, args[0]) {
+					st.Guests[i].State = model.GuestStopped
+				}
+			}
+		}
+	})
+}
+
+func scriptOff(ts *testscript.TestScript, _ bool, args []string) {
+	labOf(ts).observe(args[0], func(st *model.HypervisorStatus) {
+		*st = model.HypervisorStatus{Power: model.PowerOff, Agent: model.AgentOffline, Phase: model.PhaseOff}
+	})
+}
+
+// scriptPlay says what becomes of runs that are started after it.
+func scriptPlay(ts *testscript.TestScript, _ bool, args []string) {
+	labOf(ts).play = func(l *testLab, run model.Run) {
+		begin := []model.Record{
+			{State: model.RunPlanning},
+			{Level: model.LevelInfo, Message: "Initializing \x1b[31mprovider"},
+			{Resource: &model.Resource{Address: "libvirt_domain.vm_0", Label: "web domain", Action: "create", Status: model.ResourcePending}},
+			{Summary: &model.Summary{Add: 1, Total: 1}},
+		}
+		end := map[string][]model.Record{
+			"succeed": {{State: model.RunApplying}, {State: model.RunSucceeded}},
+			"fail":    {{State: model.RunApplying}, {State: model.RunFailed, Error: "pool \"x\" is full: make room"}},
+			"noop":    {{State: model.RunNoop}},
+			"wait":    {{State: model.RunWaiting}},
+			"violate": {{State: model.RunWaiting, Violations: []model.Violation{{Address: "libvirt_volume.vm_0_root", Label: "web root disk", Action: "delete"}}}},
+		}[args[0]]
+		ts.Check(l.say(run, append(begin, end...)...))
+	}
+}
+
+func scriptDid(ts *testscript.TestScript, _ bool, args []string) {
+	l := labOf(ts)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := map[string][]string{"restart": l.restarted, "adopt": l.adopted}[args[0]]
+	if fmt.Sprint(list) != fmt.Sprint(args[1:]) {
+		ts.Fatalf("%s was asked for %v", args[0], list)
+	}
+}
