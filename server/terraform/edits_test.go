@@ -109,7 +109,7 @@ func editsLab(platform string) *model.State {
 
 // runEdits carries the edits out one after another. What apply does is the
 // platform's; after is called when an edit was carried out.
-func runEdits(t *testing.T, s *model.State, plan func(*Config) map[string]string, apply func(), after func(t *testing.T, edit string)) {
+func runEdits(t *testing.T, s *model.State, plan func(*Config) map[string]string, apply func(), after func(t *testing.T, edit string)) bool {
 	first := s.VMs["vm-0001"]
 	for _, e := range edits {
 		ok := t.Run(e.name, func(t *testing.T) {
@@ -137,9 +137,10 @@ func runEdits(t *testing.T, s *model.State, plan func(*Config) map[string]string
 			}
 		})
 		if !ok {
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // addresses translates what is wanted of a VM's parts to terraform's addresses.
