@@ -21,7 +21,7 @@ const exitUsage = 2
 // with its status.
 func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, log *slog.Logger) {
 	if len(args) == 0 {
-		fmt.Fprint(sess.Stderr(), "error: the command cannot be split into words: is a quote missing?\n")
+		fmt.Fprint(sess.Stderr(), "error: the command is empty: `help` lists what there is\n")
 		_ = sess.Exit(exitUsage)
 		return
 	}

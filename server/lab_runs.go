@@ -9,9 +9,14 @@ import (
 	"homelab/model"
 )
 
-// orderTime is how long an agent has to take an order. Carrying it out may
-// take longer.
-const orderTime = 20 * time.Second
+const (
+	// orderTime is how long an agent has to take an order that it carries out
+	// later.
+	orderTime = 20 * time.Second
+	// guestTime is how long it has for one that it answers when it is done,
+	// with a guest that shuts down in between.
+	guestTime = 5 * time.Minute
+)
 
 func (l *lab) StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error) {
 	if err := l.may(model.RoleOperator); err != nil {
@@ -33,7 +38,7 @@ func (l *lab) Approve(ctx context.Context, id uint64) error {
 		return fmt.Errorf("run %d is %s: only one that waits can be approved", id, run.State)
 	}
 	l.s.log.Info("run approved", "user", l.name, "run", id)
-	return l.order(ctx, run.Hypervisor, wire.Frame{Kind: wire.KindApprove, RunID: id})
+	return l.order(ctx, orderTime, run.Hypervisor, wire.Frame{Kind: wire.KindApprove, RunID: id})
 }
 
 func (l *lab) Cancel(ctx context.Context, id uint64) error {
@@ -42,7 +47,7 @@ func (l *lab) Cancel(ctx context.Context, id uint64) error {
 		return err
 	}
 	l.s.log.Info("run cancelled", "user", l.name, "run", id)
-	return l.order(ctx, run.Hypervisor, wire.Frame{Kind: wire.KindCancel, RunID: id})
+	return l.order(ctx, orderTime, run.Hypervisor, wire.Frame{Kind: wire.KindCancel, RunID: id})
 }
 
 func (l *lab) activeRun(id uint64) (model.Run, error) {
@@ -76,7 +81,7 @@ func (l *lab) RestartGuest(ctx context.Context, name string) error {
 		return err
 	}
 	l.s.log.Info("guest restarted", "user", l.name, "vm", name)
-	return l.order(ctx, vm.Hypervisor, wire.Frame{Kind: wire.KindRestart, VM: vm.ID})
+	return l.order(ctx, guestTime, vm.Hypervisor, wire.Frame{Kind: wire.KindRestart, VM: vm.ID})
 }
 
 func (l *lab) Adopt(ctx context.Context, name string) error {
@@ -85,7 +90,7 @@ func (l *lab) Adopt(ctx context.Context, name string) error {
 		return err
 	}
 	l.s.log.Info("guest adopted", "user", l.name, "vm", name)
-	if err := l.order(ctx, vm.Hypervisor, wire.Frame{Kind: wire.KindAdopt, VM: vm.ID}); err != nil {
+	if err := l.order(ctx, guestTime, vm.Hypervisor, wire.Frame{Kind: wire.KindAdopt, VM: vm.ID}); err != nil {
 		return err
 	}
 	l.s.reconcile.retry(vm.Hypervisor)
@@ -108,8 +113,8 @@ func (l *lab) guest(name string, need model.Role) (model.VM, error) {
 	return vm, nil
 }
 
-func (l *lab) order(ctx context.Context, hypervisor string, frame wire.Frame) error {
-	ctx, cancel := context.WithTimeout(ctx, orderTime)
+func (l *lab) order(ctx context.Context, limit time.Duration, hypervisor string, frame wire.Frame) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return l.s.agents.order(ctx, hypervisor, frame)
 }

@@ -27,7 +27,7 @@ type reconciler struct {
 	wake  chan struct{}
 	asks  chan ask
 	retry atomic.Bool
-	down  chan error // the answer to the order to shut down
+	down  chan error // what became of the order to shut down
 
 	state      *model.State // that config was rendered from
 	disks      []model.Disk // likewise
@@ -107,8 +107,7 @@ func (r *reconciler) Run(ctx context.Context) {
 		case <-r.wake:
 		case <-timer.C:
 		case err := <-r.down:
-			r.shutdown.err = ""
-			if err != nil {
+			if err != nil && !r.shutdown.ordered.IsZero() {
 				r.shutdown.err = err.Error()
 			}
 		case q := <-r.asks:

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -89,6 +90,17 @@ func (r *reconcilers) retry(hypervisor string) {
 	if one := r.get(hypervisor); one != nil {
 		one.retry.Store(true)
 		one.kicked()
+	}
+}
+
+// complained passes on what an agent says could not be done after it had taken
+// an order.
+func (r *reconcilers) complained(hypervisor, text string) {
+	if one := r.get(hypervisor); one != nil {
+		select {
+		case one.down <- errors.New(text):
+		default:
+		}
 	}
 }
 

@@ -125,6 +125,7 @@ func (s *Server) converse(conn *agentConn, in *agentReader) error {
 			conn.result(frame)
 		case wire.KindError:
 			in.log.Warn("the agent reports", "error", frame.Error)
+			s.reconcile.complained(conn.hypervisor, frame.Error)
 		case wire.KindPing:
 		default:
 			in.log.Warn("a frame that is not an agent's", "kind", frame.Kind)
