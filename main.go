@@ -218,7 +218,7 @@ func runDemo(ctx context.Context, opts demo.Options) error {
 	if err != nil {
 		cache = os.TempDir()
 	}
-	terraform, err := agent.FindTerraform(ctx, filepath.Join(cache, "homelab"), os.Stderr)
+	terraform, err := agent.FindTerraform(ctx, filepath.Join(cache, "homelab"), func(line string) { fmt.Fprintln(os.Stderr, line) })
 	if err != nil {
 		return err
 	}
