@@ -75,6 +75,7 @@ type app struct {
 	roots   []screen // by tab; nil until it is gone to
 	stack   []screen
 	overlay overlay
+	busy    int    // commands that have not answered yet
 	filter  *input // the filter is being typed
 
 	toast   line
@@ -141,6 +142,7 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		a.w, a.h = msg.Width, msg.Height
+		return a, a.top().refresh(a, nil)
 	case tea.BackgroundColorMsg:
 		a.dark = msg.IsDark()
 		a.paint()
@@ -153,9 +155,10 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		a.now = time.Time(msg)
 		return a, tick(a.ctx, a.beat(), a.opts.Now)
 	case done:
-		if msg != nil {
-			return a, msg(a)
-		}
+		return a, msg(a)
+	case answer:
+		a.busy--
+		return a, msg.do(a)
 	case tea.PasteMsg:
 		return a, a.paste(msg.Content)
 	case tea.KeyPressMsg:
@@ -245,7 +248,7 @@ func (a *app) fail(err error) tea.Cmd {
 func (a *app) quit() tea.Cmd {
 	if t, ok := a.top().(typist); ok && t.unsaved() {
 		a.overlay = &confirm{
-			title: "Quit?", level: stops, verb: "quit and lose it",
+			quits: true, title: "Quit?", level: stops, verb: "quit and lose it",
 			lines: []line{text(inkText, "What you typed has not been saved.")},
 			do:    func(a *app) tea.Cmd { return a.end() },
 		}

@@ -13,16 +13,15 @@ import (
 type conflictBox struct {
 	f      *form
 	err    *model.ConflictError
+	now    *model.State
 	theirs values
-	fields []*field
-	base   uint64
 	gone   bool
 }
 
-func newConflictBox(a *app, f *form, err *model.ConflictError) *conflictBox {
-	c := &conflictBox{f: f, err: err, theirs: values{}}
-	fields, base, ok := f.load(a.cache.state)
-	c.fields, c.base, c.gone = fields, base, !ok
+func newConflictBox(f *form, err *model.ConflictError, now *model.State) *conflictBox {
+	c := &conflictBox{f: f, err: err, now: now, theirs: values{}}
+	fields, _, ok := f.load(now)
+	c.gone = !ok
 	for _, fl := range fields {
 		c.theirs[fl.key] = fl.value()
 	}
@@ -38,7 +37,7 @@ func (c *conflictBox) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 			return nil
 		}
 		a.overlay = nil
-		c.f.reload(a.cache.state)
+		c.f.reload(c.now)
 		c.f.serial++
 		return tea.Batch(c.f.preview(a), a.say(inkDim, signNone, "these are the values as they are now"))
 	case "o":
@@ -46,16 +45,16 @@ func (c *conflictBox) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 			return nil
 		}
 		a.overlay = nil
-		c.rebase(a)
+		c.rebase()
 		return c.f.save(a)
 	}
 	return nil
 }
 
 // rebase puts what I typed over what they saved: their other changes stay.
-func (c *conflictBox) rebase(a *app) {
+func (c *conflictBox) rebase() {
 	mine, start, at := c.f.values(), c.f.start, c.f.at
-	c.f.reload(a.cache.state)
+	c.f.reload(c.now)
 	c.f.at = at
 	for _, fl := range c.f.fields {
 		if mine[fl.key] != start[fl.key] {

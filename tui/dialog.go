@@ -36,6 +36,7 @@ type confirm struct {
 	name    string // to be typed when level is loses
 	verb    string // what y does
 	do      func(a *app) tea.Cmd
+	quits   bool // the question is whether to quit
 
 	in  input
 	top int // scrolled
@@ -91,9 +92,13 @@ func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
 	if c.typed() {
 		edge = inkBad
 		ask := line{{"Type ", inkText}, {c.name, inkName}, {" to " + c.verb + ": ", inkText}}
-		foot = []line{nil, append(ask, c.in.draw(inkField, max(w-ask.size(), 8))...), {
-			{"enter", inkKey}, {" once it is typed   ", inkDim}, {"esc", inkKey}, {" leave it as it is", inkDim},
-		}}
+		entry := []line{append(ask, c.in.draw(inkField, w-ask.size())...)}
+		if w-ask.size() < width(c.name)+2 {
+			entry = append(wrapped(inkText, "Type "+c.name+" to "+c.verb+":", w, 0), c.in.draw(inkField, w))
+		}
+		foot = append(append([]line{nil}, entry...), line{
+			{"enter", inkKey}, {" once typed   ", inkDim}, {"esc", inkKey}, {" leave it", inkDim},
+		})
 	}
 	return c.title, append(window(body, &c.top, h-len(foot)), foot...), edge
 }

@@ -23,7 +23,7 @@ func drive(t testing.TB, lab Lab, w, h int) *driver {
 	a := New(lab, Options{Context: t.Context(), Width: w, Height: h, Now: func() time.Time { return noon }}).(*app)
 	d := &driver{t: t, a: a, msgs: make(chan tea.Msg, 1000)}
 	d.run(a.Init())
-	d.until("drawn", func() bool { return true })
+	d.settle()
 	return d
 }
 
@@ -112,4 +112,10 @@ func key(name string) tea.KeyPressMsg {
 		return tea.KeyPressMsg(k)
 	}
 	return tea.KeyPressMsg{Code: []rune(name)[0], Text: name}
+}
+
+// settle waits until all that was asked of the lab has been answered.
+func (d *driver) settle() {
+	d.t.Helper()
+	d.until("answers", func() bool { return d.a.busy == 0 })
 }

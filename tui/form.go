@@ -216,26 +216,41 @@ func (f *form) save(a *app) tea.Cmd {
 		return nil
 	}
 	f.saving, f.tried = true, true
-	v := f.values()
+	v, base := f.values(), f.base
 	return a.async(func(context.Context) done {
-		impacts, err := a.lab.Preview(f.edit(v, 0))
+		impacts, err := a.lab.Preview(f.edit(v, base))
+		err = whoElse(a.lab, err)
+		now := a.lab.State() // the cache may be older than a conflict
 		return func(a *app) tea.Cmd {
 			f.saving = false
-			f.known, f.impacts = f.serial, impacts
-			f.blame(err)
 			if err != nil {
-				return f.refused(a, err)
+				return f.refused(a, err, now)
 			}
+			f.known, f.impacts = f.serial, impacts
+			f.blame(nil)
 			if level := damageOf(impacts); level > harmless {
 				a.overlay = &confirm{
 					title: "Save " + f.name(v) + "?", impacts: impacts, level: level, name: f.name(v), verb: "save it",
-					do: func(a *app) tea.Cmd { return f.commit(a, v) },
+					do: func(a *app) tea.Cmd { return f.commit(a, v, base) },
 				}
 				return nil
 			}
-			return f.commit(a, v)
+			return f.commit(a, v, base)
 		}
 	})
+}
+
+// whoElse finds out who made the revision that a conflict is with.
+func whoElse(lab Lab, err error) error {
+	var conflict *model.ConflictError
+	if !errors.As(err, &conflict) || conflict.Who != "" {
+		return err
+	}
+	c := *conflict
+	if revs, _ := lab.History(c.Version+1, 1); len(revs) > 0 && revs[0].Number == c.Version {
+		c.Who = revs[0].Who
+	}
+	return &c
 }
 
 // name is what the object is called.
@@ -246,8 +261,15 @@ func (f *form) name(v values) string {
 	return v["name"]
 }
 
-// refused goes to the first field that is wrong.
-func (f *form) refused(a *app, err error) tea.Cmd {
+// refused shows a conflict, goes to the first field that is wrong, or says
+// what else is. What was typed stays.
+func (f *form) refused(a *app, err error, now *model.State) tea.Cmd {
+	var conflict *model.ConflictError
+	if errors.As(err, &conflict) {
+		a.overlay = newConflictBox(f, conflict, now)
+		return nil
+	}
+	f.blame(err)
 	for i, fl := range f.fields {
 		if fl.err != "" {
 			f.at = i
@@ -257,23 +279,17 @@ func (f *form) refused(a *app, err error) tea.Cmd {
 	return a.fail(err)
 }
 
-func (f *form) commit(a *app, v values) tea.Cmd {
+func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 	f.saving = true
-	edit, via := f.edit(v, f.base), "dashboard: "+f.verb
+	edit, via := f.edit(v, base), "dashboard: "+f.verb
 	return a.async(func(ctx context.Context) done {
 		rev, err := a.lab.Commit(ctx, via, edit)
+		err = whoElse(a.lab, err)
+		now := a.lab.State()
 		return func(a *app) tea.Cmd {
 			f.saving = false
-			var conflict *model.ConflictError
-			switch {
-			case errors.As(err, &conflict):
-				// The cache may be older than the conflict.
-				a.cache = look(a.lab)
-				a.overlay = newConflictBox(a, f, conflict)
-				return nil
-			case err != nil:
-				f.blame(err)
-				return f.refused(a, err)
+			if err != nil {
+				return f.refused(a, err, now)
 			}
 			f.start = f.values()
 			return tea.Batch(a.leave(f), a.saved(upper(f.verb), rev))
@@ -309,7 +325,10 @@ func (f *form) draw(a *app, w, h int) []line {
 }
 
 func (f *form) drawFields(a *app, w, h int) []line {
-	rows := max(h-2, 1)
+	rows := max(h-1, 1)
+	if h > len(f.fields) {
+		rows = h - 2
+	}
 	f.top = min(f.top, f.at)
 	f.top = max(min(max(f.top, f.at-rows+1), len(f.fields)-rows), 0)
 	label := 14
@@ -325,12 +344,14 @@ func (f *form) drawFields(a *app, w, h int) []line {
 		l = append(l, fl.draw(on, w-label-3)...)
 		if fl.err != "" && (fl.touched || f.tried) {
 			l = append(l, span{"  " + signFailed + " " + fl.err, inkBad})
-		} else if v, ok := f.start[fl.key]; ok && f.ref.Name != "" && v != fl.value() {
+		} else if v, ok := f.start[fl.key]; ok && f.ref.Name != "" && v != fl.value() && w >= 60 {
 			l = append(l, span{"  was " + orNone(v), inkDim})
 		}
 		out = append(out, l)
 	}
-	out = append(out, make([]line, rows-len(out))...)
+	if rows > len(out) {
+		out = append(out, nil)
+	}
 	fl := f.fields[f.at]
 	hint := text(inkDim, "  "+fl.hint)
 	if fl.err != "" && (fl.touched || f.tried) {
@@ -341,7 +362,10 @@ func (f *form) drawFields(a *app, w, h int) []line {
 
 // drawImpact says what saving would do.
 func (f *form) drawImpact(a *app, w, h int) []line {
-	out := []line{text(inkHead, " SAVING WILL")}
+	var out []line
+	if h > 3 {
+		out = append(out, text(inkHead, " SAVING WILL"))
+	}
 	if version, stale := f.stale(a.cache.state); stale {
 		out = append(out, text(inkWarn, " "+signWarn+" changed by somebody in revision "+strconv.FormatUint(version, 10)+" while you type"))
 	}
@@ -364,6 +388,10 @@ func (f *form) drawImpact(a *app, w, h int) []line {
 		out = append(out, text(inkDim, " change no guest"))
 	case len(f.impacts) == 0:
 		out = append(out, text(inkDim, " change nothing: nothing has been typed"))
+	case h <= 3:
+		for _, i := range f.impacts {
+			out = append(out, text(impactInk(i), " "+actionSign(i)+" "+i.Hypervisor+": "+i.String()))
+		}
 	default:
 		for _, l := range impactLines(f.impacts, w-1) {
 			out = append(out, append(line{{" ", inkText}}, l...))

@@ -43,6 +43,7 @@ func (s *history) read(a *app, before uint64) tea.Cmd {
 		return nil
 	}
 	s.reading = true
+	want := a.cache.state.Revision
 	return a.async(func(context.Context) done {
 		revs, err := a.lab.History(before, historyPage)
 		return func(a *app) tea.Cmd {
@@ -51,7 +52,7 @@ func (s *history) read(a *app, before uint64) tea.Cmd {
 				return a.fail(err)
 			}
 			s.add(revs, before)
-			if before == 0 && len(revs) > 0 && revs[0].Number < a.cache.state.Revision && s.seen != a.cache.state.Revision {
+			if a.cache.state.Revision != want {
 				return s.read(a, 0)
 			}
 			return nil
@@ -103,7 +104,7 @@ func (s *history) chosen() (model.Revision, bool) {
 
 func (s *history) actions(*app) []action {
 	on := func(b binding, f func(a *app, r model.Revision) tea.Cmd) action {
-		return action{b, func(a *app) tea.Cmd {
+		return action{binding: b, do: func(a *app) tea.Cmd {
 			if r, ok := s.chosen(); ok {
 				return f(a, r)
 			}
@@ -178,9 +179,9 @@ func (s *revision) refresh(*app, map[model.Ref]struct{}) tea.Cmd { return nil }
 
 func (s *revision) actions(*app) []action {
 	return []action{
-		{keyUndo, func(a *app) tea.Cmd { return a.proposeUndo(s.rev) }},
-		{bind("↓", "", "scroll down", "down", "j", "pgdown"), func(*app) tea.Cmd { s.top += 5; return nil }},
-		{bind("↑", "", "scroll up", "up", "k", "pgup"), func(*app) tea.Cmd { s.top = max(s.top-5, 0); return nil }},
+		{binding: keyUndo, do: func(a *app) tea.Cmd { return a.proposeUndo(s.rev) }},
+		{binding: bind("↓", "", "scroll down", "down", "j", "pgdown"), do: func(*app) tea.Cmd { s.top += 5; return nil }},
+		{binding: bind("↑", "", "scroll up", "up", "k", "pgup"), do: func(*app) tea.Cmd { s.top = max(s.top-5, 0); return nil }},
 	}
 }
 
@@ -206,7 +207,10 @@ func changedWords(r model.Revision) string {
 		default:
 			var keys []string
 			for _, d := range diff(c) {
-				keys = append(keys, d.key)
+				if len(d.after) > 16 {
+					d.after = ""
+				}
+				keys = append(keys, strings.TrimSpace(d.key+" "+d.after))
 			}
 			parts = append(parts, name+": "+strings.Join(keys, ", "))
 		}

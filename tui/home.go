@@ -45,40 +45,42 @@ func (s *home) chosen(a *app) *hvRow {
 }
 
 func (s *home) actions(a *app) []action {
-	acts := []action{{keyOpen, func(a *app) tea.Cmd {
+	acts := []action{{binding: keyOpen, do: func(a *app) tea.Cmd {
 		if r := s.chosen(a); r != nil {
 			return a.open(newHypervisor(r.Name))
 		}
 		return nil
 	}}}
-	acts = append(acts, hypervisorActions(func(a *app) *hvRow { return s.chosen(a) })...)
-	return append(acts, action{keyEdit, func(a *app) tea.Cmd {
-		if r := s.chosen(a); r != nil {
-			return a.open(newHypervisorForm(a, r.Name))
-		}
-		return nil
-	}}, action{keyNew, func(a *app) tea.Cmd { return a.open(newHypervisorForm(a, "")) }})
+	edit := keyEditHV
+	edit.show, edit.short, edit.keys = "e", "edit", []string{"e", "E"}
+	acts = append(acts, hypervisorActions(a, s.chosen, edit)...)
+	return append(acts, action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newHypervisorForm(a, "")) }})
 }
 
 func (s *home) draw(a *app, w, h int) []line {
 	notes := s.notes(a, w, h)
 	body := h - len(notes)
-	lw := w
-	if w >= wide {
-		lw = min(w*55/100, 78)
-	}
-	left := s.table(a, lw, body)
-	if len(s.list.keys) == 0 {
-		left = s.empty()
-	}
-	if w >= wide {
+	lw := min(w*55/100, 78)
+	chosen := s.chosen(a)
+	switch {
+	case len(s.list.keys) == 0:
+		return append(notes, s.empty()...)
+	case w >= wide:
 		var right []line
-		if r := s.chosen(a); r != nil {
-			right = hypervisorPane(a, r, w-lw-2, body)
+		if chosen != nil {
+			right = hypervisorPane(a, chosen, w-lw-2, body)
 		}
-		left = beside(left, right, lw, w-lw, body)
+		return append(notes, beside(s.table(a, lw, body), right, lw, w-lw, body)...)
+	case body >= 16: // room for the most that is to be said of the chosen one
+		table := s.table(a, w, body-9)
+		notes = append(append(notes, table...), make([]line, body-9-len(table))...)
+		if chosen != nil {
+			notes = append(notes, rule("", w, "", inkRule), text(inkName, " "+chosen.Name))
+			notes = append(notes, overview(a, chosen, w)...)
+		}
+		return notes
 	}
-	return append(notes, left...)
+	return append(notes, s.table(a, w, body)...)
 }
 
 // notes has its place whether there is something to say or not.
@@ -101,6 +103,8 @@ func (s *home) notes(a *app, w, h int) []line {
 	case len(a.cache.hvs) == 0:
 	case len(all) == 0:
 		out[0] = text(inkGood, " "+signDone+" All is well: nothing needs you.")
+	case len(all) > room && room == 1:
+		out[0] = append(line{{fmt.Sprintf(" %d", len(all)), inkWarn}}, out[0]...)
 	case len(all) > room:
 		out[room-1] = text(inkWarn, fmt.Sprintf(" %s %d more need attention", signWarn, len(all)-room+1))
 	}
@@ -121,7 +125,7 @@ func (s *home) table(a *app, w, h int) []line {
 	if w < 60 {
 		cols[4].w = 16
 	}
-	ws := layout(cols, w-2)
+	ws := layout(cols, w-3)
 	return s.list.draw(w, h, cols, func(i int) []line {
 		r := &a.cache.hvs[i]
 		sign, word, colour := powerSign(r.st.Power)

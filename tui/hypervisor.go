@@ -42,8 +42,8 @@ func (s *hypervisor) row(a *app) *hvRow {
 }
 
 func (s *hypervisor) actions(a *app) []action {
-	acts := hypervisorActions(s.row)
-	acts = append(acts, action{keySection, func(a *app) tea.Cmd {
+	acts := hypervisorActions(a, s.row, keyEditHV)
+	acts = append(acts, action{binding: keySection, do: func(a *app) tea.Cmd {
 		s.section = 1 - s.section
 		return nil
 	}})
@@ -78,6 +78,7 @@ func (s *hypervisor) draw(a *app, w, h int) []line {
 		}
 		heads = append(heads, span{n, colour}, span{"   ", inkText})
 	}
+	heads = append(heads, span{"←/→", inkKey})
 	top = append(top, heads)
 	if s.section == 1 {
 		return append(top, s.runs.draw(a, w, h-len(top))...)
@@ -139,7 +140,7 @@ func applied(a *app, r *hvRow) line {
 	}
 	l := text(inkText, age(a.now, r.st.AppliedAt))
 	if r.st.DesiredDigest != "" && r.st.DesiredDigest != r.st.AppliedDigest {
-		l = append(l, span{", and something is to be changed", inkWarn})
+		l = append(l, span{", newer changes wait", inkWarn})
 	}
 	return l
 }
@@ -147,7 +148,7 @@ func applied(a *app, r *hvRow) line {
 // hypervisorPane is the detail beside the list of a wide terminal.
 func hypervisorPane(a *app, r *hvRow, w, h int) []line {
 	out := append([]line{text(inkName, " "+r.Name)}, overview(a, r, w)...)
-	out = append(out, text(inkHead, fmt.Sprintf(" VMS %d", len(r.vms))))
+	out = append(out, nil, text(inkHead, fmt.Sprintf(" VMS %d", len(r.vms))))
 	room := max(h-len(out)-8, 3)
 	for n, i := range r.vms {
 		if n == room-1 && len(r.vms) > room {
@@ -159,7 +160,8 @@ func hypervisorPane(a *app, r *hvRow, w, h int) []line {
 		l = append(l, text(inkText, vm.Name).fit(18)...)
 		l = append(l, text(vm.guest.ink, vm.guest.word).fit(10)...)
 		l = append(l, text(inkDim, mebibytes(vm.MemoryMiB)).fit(9)...)
-		out = append(out, append(l, span{vm.IP, inkDim}))
+		ip, _, _ := strings.Cut(vm.IP, "/")
+		out = append(out, append(l, span{ip, inkDim}))
 	}
 	out = append(out, nil, text(inkHead, " RUNS"))
 	for _, run := range a.runsFor(r.Name) {
@@ -177,9 +179,13 @@ func hypervisorPane(a *app, r *hvRow, w, h int) []line {
 }
 
 // hypervisorActions are what can be done to a hypervisor, wherever it is shown.
-func hypervisorActions(row func(a *app) *hvRow) []action {
+func hypervisorActions(a *app, row func(a *app) *hvRow, edit binding) []action {
+	var run *model.Run
+	if r := row(a); r != nil {
+		run = r.run
+	}
 	on := func(b binding, f func(a *app, r *hvRow) tea.Cmd) action {
-		return action{b, func(a *app) tea.Cmd {
+		return action{binding: b, do: func(a *app) tea.Cmd {
 			if r := row(a); r != nil {
 				return f(a, r)
 			}
@@ -191,10 +197,10 @@ func hypervisorActions(row func(a *app) *hvRow) []action {
 		on(keyApply, func(a *app, r *hvRow) tea.Cmd { return startRun(a, r.Name, model.RunApply) }),
 		on(keyPower, power),
 		on(keyLog, openLog),
-		on(keyApprove, func(a *app, r *hvRow) tea.Cmd { return approve(a, r.run) }),
-		on(keyCancel, func(a *app, r *hvRow) tea.Cmd { return cancelRun(a, r.run) }),
+		on(keyApprove, func(a *app, r *hvRow) tea.Cmd { return approve(a, r.run) }).only(run != nil && run.State == model.RunWaiting),
+		on(keyCancel, func(a *app, r *hvRow) tea.Cmd { return cancelRun(a, r.run) }).only(run != nil),
 		on(keyHold, hold),
-		on(keyEditHV, func(a *app, r *hvRow) tea.Cmd { return a.open(newHypervisorForm(a, r.Name)) }),
+		on(edit, func(a *app, r *hvRow) tea.Cmd { return a.open(newHypervisorForm(a, r.Name)) }),
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *images) actions(a *app) []action {
 	edit := keyOpen
 	edit.keys, edit.short, edit.long = []string{"enter", "e"}, "edit", "edit (also e)"
 	on := func(b binding, f func(a *app, name string) tea.Cmd) action {
-		return action{b, func(a *app) tea.Cmd {
+		return action{binding: b, do: func(a *app) tea.Cmd {
 			if name, ok := s.list.key(); ok {
 				return f(a, name)
 			}
@@ -47,7 +47,7 @@ func (s *images) actions(a *app) []action {
 	}
 	return []action{
 		on(edit, func(a *app, name string) tea.Cmd { return a.open(newImageForm(a, name)) }),
-		{keyNew, func(a *app) tea.Cmd { return a.open(newImageForm(a, "")) }},
+		{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newImageForm(a, "")) }},
 		on(keyRemove, func(a *app, name string) tea.Cmd {
 			return a.propose(change{title: "Remove image " + name, verb: "remove it", least: stops, edit: model.Remove[model.Image](name)})
 		}),

@@ -20,6 +20,18 @@ func (b binding) is(k tea.KeyPressMsg) bool { return slices.Contains(b.keys, k.S
 type action struct {
 	binding
 	do func(a *app) tea.Cmd
+	// at tells whether the key is always of use (0), of use right now (1), or
+	// only at other times (-1): then the help alone names it.
+	at int
+}
+
+// only is an action that is of use while something holds.
+func (b action) only(now bool) action {
+	b.at = -1
+	if now {
+		b.at = 1
+	}
+	return b
 }
 
 func bind(show, short, long string, keys ...string) binding {
@@ -33,8 +45,8 @@ func bind(show, short, long string, keys ...string) binding {
 // bottom line are made from what they say.
 var (
 	keyOpen     = bind("enter", "open", "open what is chosen", "enter")
-	keyEdit     = bind("e", "edit", "edit", "e")
-	keyEditHV   = bind("E", "", "edit the hypervisor", "E")
+	keyEdit     = bind("e", "edit", "edit it", "e")
+	keyEditHV   = bind("E", "", "edit the hypervisor; e too where no VM is chosen", "E")
 	keyEditVM   = bind("enter", "edit", "edit (also e)", "enter", "e")
 	keyDetails  = bind("i", "details", "all that is known of it", "i")
 	keyNew      = bind("n", "new", "add one")
@@ -54,7 +66,7 @@ var (
 	keyUndo     = bind("u", "undo", "undo this revision")
 	keyUndoLast = bind("u", "", "undo your last change")
 	keySection  = bind("←/→", "VMs/runs", "VMs or runs", "left", "right", "[", "]")
-	keyFollow   = bind("f", "follow", "follow the log's end again", "f", "end", "G")
+	keyFollow   = bind("f", "follow", "follow the log's end again; end and G too", "f")
 	keySteps    = bind("r", "steps", "show or hide the steps")
 
 	keyMove    = bind("↑↓", "", "move; also j k, pgup pgdown, ctrl+u ctrl+d, home end, g G", "up", "down", "j", "k", "pgup", "pgdown", "home", "end", "g", "G", "ctrl+u", "ctrl+d", "ctrl+b", "ctrl+f")

@@ -257,7 +257,7 @@ func newLab() *fakeLab {
 		vm("media", "nuc", "media", 3072, 4, "", "evening"),
 		vm("games", "tower", "games", 16384, 8, "192.168.1.60/24", "evening"),
 		vm("backup", "nuc", "", 1024, 1, "192.168.1.61/24", "offline"))
-	must("grace", "vm edit db --memory 6GiB", changeVM("db", func(v *model.VM) { v.MemoryMiB = 6144; v.Protected = true }))
+	must("grace", "vm edit db --memory 6GiB", changeVM("db", func(v *model.VM) { v.MemoryMiB = 6144 }), changeVM("web", func(v *model.VM) { v.Protected = true }))
 	must("ada", "dashboard: Disable ci", changeVM("ci", func(v *model.VM) { v.Enabled = false }))
 	l.status = busyStatus(l)
 	return l
@@ -277,16 +277,16 @@ func busyStatus(l *fakeLab) model.Status {
 		ID: 41, Hypervisor: "thinkpad", Kind: model.RunApply, Digest: "4f0c12ab99ee", Revision: 8, State: model.RunApplying,
 		Summary: model.Summary{Add: 3, Change: 1, Done: 2, Total: 4}, Started: noon.Add(-19 * time.Second),
 		Resources: []model.Resource{
-			{Address: "libvirt_volume.vm_1_root", Label: "web root disk", Action: "create", Status: model.ResourceDone, Seconds: 1.2},
-			{Address: "libvirt_volume.vm_1_seed", Label: "web seed", Action: "create", Status: model.ResourceDone},
-			{Address: "libvirt_domain.vm_1", Label: "web domain", Action: "create", Status: model.ResourceRunning, Seconds: 11},
-			{Address: "libvirt_domain.vm_2", Label: "db domain", Action: "update", Status: model.ResourcePending},
+			{Address: "libvirt_volume.vm_000000000001_root", Label: "web root disk", Action: "create", Status: model.ResourceDone, Seconds: 1.2},
+			{Address: "libvirt_volume.vm_000000000001_seed", Label: "web seed", Action: "create", Status: model.ResourceDone},
+			{Address: "libvirt_domain.vm_000000000001", Label: "web domain", Action: "create", Status: model.ResourceRunning, Seconds: 11},
+			{Address: "libvirt_domain.vm_000000000002", Label: "db domain", Action: "update", Status: model.ResourcePending},
 		},
 	}
 	waiting := model.Run{
 		ID: 40, Hypervisor: "tower", Kind: model.RunApply, Digest: "aa31", Revision: 8, State: model.RunWaiting,
 		Summary: model.Summary{Add: 1, Destroy: 2, Total: 3}, Started: noon.Add(-9 * time.Minute),
-		Violations: []model.Violation{{Address: "libvirt_volume.vm_7_root", Label: "games root disk", Action: "replace"}, {Address: "libvirt_domain.vm_7", Label: "games domain", Action: "replace"}},
+		Violations: []model.Violation{{Address: "libvirt_volume.vm_000000000007_root", Label: "games root disk", Action: "replace"}, {Address: "libvirt_domain.vm_000000000007", Label: "games domain", Action: "replace"}},
 	}
 	l.runs[41], l.runs[40] = run, waiting
 	l.runs[39] = model.Run{

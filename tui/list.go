@@ -171,12 +171,14 @@ func layout(cols []column, w int) []int {
 
 // draw draws the heading and h-1 rows of w columns; cells makes those of a row.
 func (l *list) draw(w, h int, cols []column, cells func(i int) []line) []line {
-	ws := layout(cols, w-2)
+	ws := layout(cols, w-3)
 	head := line{{"  ", inkHead}}
 	for i, c := range cols {
 		if ws[i] > 0 {
+			if len(head) > 1 {
+				head = append(head, span{"  ", inkHead})
+			}
 			head = append(head, cell(line{{c.head, inkHead}}, ws[i], c.right)...)
-			head = append(head, span{"  ", inkHead})
 		}
 	}
 	out := make([]line, 0, h)
@@ -199,8 +201,10 @@ func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
 		if ws[i] == 0 {
 			continue
 		}
+		if len(row) > 1 {
+			row = append(row, span{"  ", inkText})
+		}
 		row = append(row, cell(c, ws[i], cols[i].right)...)
-		row = append(row, span{"  ", inkText})
 	}
 	if n == l.sel {
 		return row.selected().fit(w)

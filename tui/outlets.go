@@ -34,7 +34,7 @@ func (s *outlets) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 
 func (s *outlets) actions(a *app) []action {
 	on := func(b binding, f func(a *app, o model.Outlet) tea.Cmd) action {
-		return action{b, func(a *app) tea.Cmd {
+		return action{binding: b, do: func(a *app) tea.Cmd {
 			if name, ok := s.list.key(); ok {
 				return f(a, a.cache.state.Outlets[name])
 			}
@@ -44,7 +44,7 @@ func (s *outlets) actions(a *app) []action {
 	return []action{
 		on(keyOutlet, switchOutlet),
 		on(keyEdit, func(a *app, o model.Outlet) tea.Cmd { return a.open(newOutletForm(a, o.Name)) }),
-		{keyNew, func(a *app) tea.Cmd { return a.open(newOutletForm(a, "")) }},
+		{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newOutletForm(a, "")) }},
 		on(keyRemove, func(a *app, o model.Outlet) tea.Cmd {
 			return a.propose(change{title: "Remove outlet " + o.Name, verb: "remove it", least: stops, edit: model.Remove[model.Outlet](o.Name)})
 		}),

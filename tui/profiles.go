@@ -39,7 +39,7 @@ func (s *profiles) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 
 func (s *profiles) actions(a *app) []action {
 	on := func(b binding, f func(a *app, p model.Profile) tea.Cmd) action {
-		return action{b, func(a *app) tea.Cmd {
+		return action{binding: b, do: func(a *app) tea.Cmd {
 			if name, ok := s.list.key(); ok {
 				return f(a, a.cache.state.Profiles[name])
 			}
@@ -48,7 +48,7 @@ func (s *profiles) actions(a *app) []action {
 	}
 	return []action{
 		on(keyActivate, activate),
-		{keyNew, func(a *app) tea.Cmd { return a.open(newProfileForm(a)) }},
+		{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newProfileForm(a)) }},
 		on(keyRemove, func(a *app, p model.Profile) tea.Cmd {
 			return a.propose(change{title: "Remove profile " + p.Name, edit: model.Remove[model.Profile](p.Name)})
 		}),

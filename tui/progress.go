@@ -36,6 +36,14 @@ func runSign(s model.RunState) (string, ink) {
 	return signRun, inkBusy
 }
 
+// runWord says the state of a run.
+func runWord(s model.RunState) string {
+	if s == model.RunNoop {
+		return "no changes"
+	}
+	return string(s)
+}
+
 // resourceSign is how far one step of a run is.
 func resourceSign(s model.ResourceStatus) (string, ink) {
 	switch s {

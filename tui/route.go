@@ -11,7 +11,7 @@ import (
 func (a *app) key(k tea.KeyPressMsg) tea.Cmd {
 	a.toast = nil
 	if k.String() == "ctrl+c" {
-		if _, asked := a.overlay.(*confirm); asked {
+		if c, asked := a.overlay.(*confirm); asked && c.quits {
 			return a.end() // a second time means it
 		}
 		return a.quit()

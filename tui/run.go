@@ -67,13 +67,13 @@ func (s *runScreen) actions(a *app) []action {
 	scroll.short, scroll.long = "scroll", "scroll the log; also j k, pgup pgdown, ctrl+u ctrl+d, g G"
 	scroll.keys = append([]string{"b", "space"}, scroll.keys...)
 	return []action{
-		{keyApprove, func(a *app) tea.Cmd { return approve(a, &s.run) }},
-		{keyCancel, func(a *app) tea.Cmd { return cancelRun(a, &s.run) }},
-		{keyFollow, func(a *app) tea.Cmd {
+		action{binding: keyApprove, do: func(a *app) tea.Cmd { return approve(a, &s.run) }}.only(s.run.State == model.RunWaiting),
+		action{binding: keyCancel, do: func(a *app) tea.Cmd { return cancelRun(a, &s.run) }}.only(s.known && !s.run.State.Ended()),
+		action{binding: keyFollow, do: func(a *app) tea.Cmd {
 			s.log.free = false
 			return nil
-		}},
-		{keySteps, func(a *app) tea.Cmd {
+		}}.only(s.log.free),
+		{binding: keySteps, do: func(a *app) tea.Cmd {
 			s.noSteps = !s.noSteps
 			return nil
 		}},
@@ -110,7 +110,7 @@ func (s *runScreen) draw(a *app, w, h int) []line {
 func (s *runScreen) summary(a *app, w int) []line {
 	r := s.run
 	sign, colour := runSign(r.State)
-	l := line{{" " + sign + " " + string(r.State), colour}, {fmt.Sprintf("  %s on %s  ", r.Kind, r.Hypervisor), inkText}}
+	l := line{{" " + sign + " " + runWord(r.State), colour}, {fmt.Sprintf("  %s on %s  ", r.Kind, r.Hypervisor), inkText}}
 	l = append(l, changes(r.Summary)...)
 	l = append(l, span{"  ", inkText})
 	l = append(l, bar(r.Summary.Done, r.Summary.Total, 16)...)
@@ -123,6 +123,9 @@ func (s *runScreen) summary(a *app, w int) []line {
 		second = text(inkWarn, " "+signWarn+" waits for approval: y applies the plan, c drops it")
 	case r.Error != "":
 		second = text(inkBad, " "+signFailed+" "+firstLine(r.Error))
+	}
+	if a.h < 16 {
+		return []line{l, second}
 	}
 	return []line{l, second, nil}
 }

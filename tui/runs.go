@@ -78,7 +78,7 @@ func (s *runs) index(all []model.Run) {
 }
 
 func (s *runs) openAction() action {
-	return action{keyOpen, func(a *app) tea.Cmd {
+	return action{binding: keyOpen, do: func(a *app) tea.Cmd {
 		if i, ok := s.list.index(); ok && i < len(s.all) {
 			return a.open(newRunScreen(s.all[i].ID))
 		}
@@ -97,10 +97,11 @@ func (s *runs) chosen(a *app) *model.Run {
 }
 
 func (s *runs) actions(a *app) []action {
+	r := s.chosen(a)
 	return []action{
 		s.openAction(),
-		{keyApprove, func(a *app) tea.Cmd { return approve(a, s.chosen(a)) }},
-		{keyCancel, func(a *app) tea.Cmd { return cancelRun(a, s.chosen(a)) }},
+		action{binding: keyApprove, do: func(a *app) tea.Cmd { return approve(a, s.chosen(a)) }}.only(r != nil && r.State == model.RunWaiting),
+		action{binding: keyCancel, do: func(a *app) tea.Cmd { return cancelRun(a, s.chosen(a)) }}.only(r != nil && !r.State.Ended()),
 	}
 }
 
@@ -134,7 +135,7 @@ func (s *runs) draw(a *app, w, h int) []line {
 		}
 		return []line{
 			text(inkName, strconv.FormatUint(r.ID, 10)),
-			{{sign + " " + string(r.State), colour}},
+			{{sign + " " + runWord(r.State), colour}},
 			text(inkText, r.Hypervisor),
 			text(inkDim, string(r.Kind)),
 			text(inkDim, moment(a.now, r.Started)),
@@ -181,8 +182,14 @@ func violationLine(v model.Violation) line {
 	if label == "" {
 		label = v.Address
 	}
-	if v.Action == "replace" {
+	_, part, _ := model.ParseResource(v.Address)
+	switch disk := part == model.PartRoot || part == model.PartExtra; {
+	case v.Action == "replace" && disk:
 		return text(inkBad, "  ± "+label+" is made anew: what is on it is lost")
+	case v.Action == "replace":
+		return text(inkBad, "  ± "+label+" is made anew")
+	case disk:
+		return text(inkBad, "  − "+label+" is deleted: what is on it is lost")
 	}
 	return text(inkBad, "  − "+label+" is destroyed")
 }

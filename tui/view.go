@@ -55,7 +55,9 @@ func (a *app) head() []line {
 		crumbs = append(crumbs, span{s.title(), inkName})
 	}
 	if l, ok := a.top().(listed); ok {
-		crumbs = append(crumbs, span{"  " + l.rows().count(), inkDim})
+		if len(a.stack) == 1 || l.rows().filter != "" {
+			crumbs = append(crumbs, span{"  " + l.rows().count(), inkDim})
+		}
 		if f := l.rows().filter; f != "" {
 			crumbs = append(crumbs, span{"  /" + f, inkWarn})
 		}
@@ -63,13 +65,17 @@ func (a *app) head() []line {
 	if a.h < 16 || a.w < 60 {
 		return []line{spread(crumbs, text(inkDim, a.shortTotals()), a.w)}
 	}
+	space := "  "
+	if a.w < 90 {
+		space = " "
+	}
 	row := line{{" homelab", inkName}, {"  ", inkText}}
 	for i, t := range tabs {
 		colour := inkTabs
 		if i == a.tab {
 			colour = inkTab
 		}
-		row = append(row, span{strconv.Itoa(i+1) + " ", inkKey}, span{t.name, colour}, span{"  ", inkText})
+		row = append(row, span{strconv.Itoa(i+1) + " ", inkKey}, span{t.name, colour}, span{space, inkText})
 		if a.w < 80 && i == a.tab && i > 0 {
 			break
 		}
@@ -114,25 +120,42 @@ func (a *app) statusLine() line {
 	return l
 }
 
-// keyLine names as many keys as fit; help and quit always do.
+// keyLine names as many keys as fit. What is of use right now, help and quit
+// have their place at the right end.
 func (a *app) keyLine() line {
-	end := a.keyNames([]binding{keyHelp, keyQuit})
+	var normal, now []binding
+	taken := map[string]bool{}
+	for _, act := range a.top().actions(a) {
+		taken[act.keys[0]] = true
+		switch {
+		case act.short == "":
+		case act.at == 0:
+			normal = append(normal, act.binding)
+		case act.at > 0:
+			now = append(now, act.binding)
+		}
+	}
+	end := a.keyNames(append(now, keyHelp, keyQuit))
 	if _, ok := a.top().(typist); ok {
 		end = nil
+	} else {
+		if len(a.stack) > 1 {
+			normal = append(normal, keyBack)
+		}
+		if _, ok := a.top().(listed); ok && !taken["/"] {
+			normal = append(normal, keyFilter)
+		}
 	}
 	l := line{{" ", inkText}}
 	left := a.w - 1 - end.size()
-	for _, b := range a.bindings() {
+	for _, b := range normal {
 		k := a.keyNames([]binding{b})
-		if b.short == "" || b.show == keyHelp.show || b.show == keyQuit.show {
-			continue
-		}
 		if n := k.size(); n <= left {
 			l = append(l, k...)
 			left -= n
 		}
 	}
-	return append(l, end...)
+	return spread(l, end, a.w)
 }
 
 func (a *app) keyNames(bs []binding) line {

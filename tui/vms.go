@@ -57,7 +57,7 @@ func (s *vms) chosen(a *app) *vmRow {
 
 func (s *vms) actions(a *app) []action {
 	acts := vmActions(s.chosen)
-	return append(acts, action{keyNew, func(a *app) tea.Cmd { return a.open(newVMForm(a, "", s.on)) }})
+	return append(acts, action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newVMForm(a, "", s.on)) }})
 }
 
 func (s *vms) draw(a *app, w, h int) []line {
@@ -118,7 +118,7 @@ func (s *vms) table(a *app, w, h int) []line {
 // vmActions are what can be done to a VM, wherever it is shown.
 func vmActions(row func(a *app) *vmRow) []action {
 	on := func(b binding, f func(a *app, vm *vmRow) tea.Cmd) action {
-		return action{b, func(a *app) tea.Cmd {
+		return action{binding: b, do: func(a *app) tea.Cmd {
 			if vm := row(a); vm != nil {
 				return f(a, vm)
 			}

@@ -60,13 +60,17 @@ func tick(ctx context.Context, d time.Duration, now func() time.Time) tea.Cmd {
 	}
 }
 
+// answer is what async found out.
+type answer struct{ do done }
+
 // async does something that may take time, off the event loop.
 func (a *app) async(f func(ctx context.Context) done) tea.Cmd {
+	a.busy++
 	ctx := a.ctx
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
-		return f(ctx)
+		return answer{f(ctx)}
 	}
 }
 

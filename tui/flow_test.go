@@ -1,0 +1,405 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+	"go.uber.org/goleak"
+
+	"homelab/model"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestEditVM(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("2")
+	d.see("devenv")
+	d.press("/")
+	d.typed("name:db")
+	d.press("enter", "enter")
+	d.see("edit VM db", "SAVING WILL", "change nothing")
+	d.press("tab", "tab", "tab", "tab", "tab", "ctrl+u")
+	d.typed("q4") // q is text while typing
+	d.see("not work yet", "is no size")
+	d.press("ctrl+u")
+	d.typed("4GiB")
+	d.see("was 6GiB", "db is restarted")
+	d.press("ctrl+s")
+	d.see("Save db?", "y save it")
+	d.press("y")
+	d.see("Edit VM db, revision 9; u undoes it")
+	if got := lab.State().VMs["db"].MemoryMiB; got != 4096 {
+		t.Errorf("memory is %d MiB", got)
+	}
+	if rev := lab.revisions[8]; rev.Via != "dashboard: edit VM db" {
+		t.Errorf("via %q", rev.Via)
+	}
+	if _, back := d.a.top().(*vms); !back {
+		t.Errorf("on %T after saving", d.a.top())
+	}
+}
+
+func TestAddVM(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("2", "n")
+	d.see("add VM")
+	d.press("ctrl+s")
+	d.see("not saved: name")
+	d.typed("cache-1")
+	d.gone("✗ must")
+	d.see("cache-1 is created")
+	d.press("ctrl+s")
+	d.see("Add VM, revision 9")
+	vm := lab.State().VMs["cache-1"]
+	if vm.Hypervisor != "nuc" || !slices.Equal(vm.Profiles, []string{"evening"}) || vm.Image != "alpine-3.22" || vm.ID == "" {
+		t.Errorf("added %+v", vm)
+	}
+}
+
+func TestConflict(t *testing.T) {
+	for _, choice := range []string{"o", "t"} {
+		t.Run(choice, func(t *testing.T) {
+			lab := newLab()
+			d := drive(t, lab, 100, 30)
+			d.press("2", "/")
+			d.typed("name:media")
+			d.press("enter", "enter", "tab", "tab", "tab")
+			d.typed("-x") // the role
+			d.see("was media")
+			if _, err := lab.commit("grace", "vm edit media --cpus 2", 0, changeVM("media", func(v *model.VM) { v.CPUs = 2 })); err != nil {
+				t.Fatal(err)
+			}
+			d.see("changed by somebody in revision 9")
+			d.press("ctrl+s")
+			d.see("grace changed media in revision 9", "theirs 2", "yours media-x")
+			d.press(choice)
+			if choice == "t" {
+				d.gone("media-x")
+				d.see("change nothing")
+				return
+			}
+			d.see("Edit VM media, revision 10")
+			if vm := lab.State().VMs["media"]; vm.CPUs != 2 || vm.Role != "media-x" {
+				t.Errorf("saved %d CPUs and role %q: their other changes stay", vm.CPUs, vm.Role)
+			}
+		})
+	}
+}
+
+func TestFailedSaveKeepsWhatWasTyped(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("2", "n")
+	d.typed("cache")
+	lab.refuse = errors.New("the store is full")
+	d.press("ctrl+s")
+	d.see("the store is full", "cache")
+	d.press("esc")
+	d.see("What you typed has not been saved")
+	d.press("n", "ctrl+c")
+	d.see("Quit?")
+	d.press("esc")
+	if d.quit {
+		t.Fatal("it quit")
+	}
+	d.press("ctrl+c", "ctrl+c")
+	d.until("quit", func() bool { return d.quit })
+}
+
+func TestRemoveWantsTheName(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("2", "down", "down", "d")
+	d.see("Remove db?", "root disk is lost", "Type db")
+	d.typed("d")
+	d.press("enter")
+	d.typed("y")
+	d.press("enter")
+	if _, there := lab.State().VMs["db"]; !there {
+		t.Fatal("removed without its name")
+	}
+	d.press("backspace")
+	d.typed("b")
+	d.press("enter")
+	d.see("Remove db, revision 9")
+	if _, there := lab.State().VMs["db"]; there {
+		t.Fatal("it is there still")
+	}
+	d.press("u")
+	d.see("Undo revision 9?")
+	d.press("y")
+	d.see("revision 10")
+	if _, there := lab.State().VMs["db"]; !there {
+		t.Fatal("the undo did not bring it back")
+	}
+}
+
+func TestProtectedIsRefused(t *testing.T) {
+	d := drive(t, newLab(), 100, 30)
+	d.press("2", "end", "d")
+	d.see("protected")
+	if _, asks := d.a.overlay.(*confirm); asks {
+		t.Error("it asks for what is refused anyway")
+	}
+}
+
+func TestProportion(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("2", "down", "space") // ci is disabled: enabling asks nothing
+	d.see("Enable ci, revision 9")
+	d.press("down", "s") // db runs: stopping wants a yes
+	d.see("Stop db?", "db is shut down")
+	d.press("n")
+	if !lab.State().VMs["db"].Running {
+		t.Error("stopped after a no")
+	}
+}
+
+func TestSwitchProfile(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("3", "end", "a")
+	d.see("Switch to profile offline?", "games is taken off", "devenv is created", "tower", "nuc")
+	d.press("y")
+	d.see("Switch to profile offline, revision 9", "profile offline")
+	if got := lab.State().ActiveProfile(); got != "offline" {
+		t.Errorf("active is %q", got)
+	}
+}
+
+func TestUndoFromHistory(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("7")
+	d.see("memory_mib 6144", "grace")
+	d.press("down")
+	d.see("4096 → 6144")
+	d.press("u")
+	d.see("Undo revision 7?", "By grace", "db is restarted")
+	d.press("y")
+	d.see("undoes 7")
+	if got := lab.State().VMs["db"].MemoryMiB; got != 4096 {
+		t.Errorf("memory is %d", got)
+	}
+}
+
+func TestFilter(t *testing.T) {
+	d := drive(t, newLab(), 100, 30)
+	d.press("2", "/")
+	d.typed("hypervisor:thinkpad !state:running")
+	d.see("3 of 8", "devenv")
+	d.gone("media")
+	d.press("enter")
+	d.see("/hypervisor:thinkpad")
+	d.press("esc")
+	d.see("media")
+}
+
+func TestOutletOff(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("4", "end", "o")
+	d.see("nuc is up with 2 running guests", "dns and media", "thinkpad is up", "Type plug-shelf")
+	d.typed("plug-shelf")
+	d.press("enter")
+	d.see("plug-shelf is off")
+	if got := lab.ordered(); !slices.Equal(got, []string{"outlet plug-shelf on=false force=true"}) {
+		t.Errorf("ordered %q", got)
+	}
+}
+
+func TestPowerOffListsGuests(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("o")
+	d.see("Power nuc off?", "2 guests are shut down first: dns and media")
+	d.press("y")
+	d.see("Power nuc off, revision 9")
+	if got := lab.State().Hypervisors["nuc"].PowerWanted; got != model.PowerWantedOff {
+		t.Errorf("wanted %q", got)
+	}
+}
+
+func TestApprove(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("end", "y")
+	d.see("Approve run 40 on tower?", "games root disk is made anew: what is on it is lost", "Type tower")
+	d.typed("tower")
+	d.press("enter")
+	d.see("run 40 approved")
+	if got := lab.ordered(); !slices.Equal(got, []string{"approve 40"}) {
+		t.Errorf("ordered %q", got)
+	}
+}
+
+func TestCancelAndApply(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("end", "up", "c")
+	d.see("Cancel run 41?", "done 2 of 4 steps")
+	d.press("y")
+	d.see("run 41 is being cancelled")
+	d.press("up", "up", "a")
+	d.see("apply of nuc started")
+	if got := lab.ordered(); !slices.Equal(got, []string{"cancel 41", "apply nuc"}) {
+		t.Errorf("ordered %q", got)
+	}
+}
+
+func TestLogFollowsUntilScrolled(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("6")
+	d.see("succeeded")
+	d.press("enter")
+	d.see("Creation complete", "following")
+	for i := range 100 {
+		lab.record(41, model.Record{Level: model.LevelInfo, Message: fmt.Sprintf("line %d of the log", i)})
+	}
+	d.see("line 99 of the log")
+	d.press("pgup")
+	d.see("scrolled")
+	d.gone("line 99 of the log")
+	before := d.screen()
+	lab.record(41, model.Record{Level: model.LevelError, Message: "one more \x1b[31mred\x1b[0m"})
+	d.see("14 lines below") // it knows, and stays where it was
+	if strings.Contains(before, "line 99") || strings.Contains(d.screen(), "one more") {
+		t.Error("it moved while it was scrolled")
+	}
+	d.press("f")
+	d.see("one more ␛[31mred", "following")
+	lab.record(41, model.Record{
+		Resource: &model.Resource{Address: "libvirt_domain.vm_000000000001", Label: "web domain", Action: "create", Status: model.ResourceDone, Seconds: 12},
+		State:    model.RunSucceeded,
+	})
+	d.see("succeeded", "3/4")
+}
+
+func TestNothingGetsThrough(t *testing.T) {
+	lab := newLab()
+	hostile := "\x1b]0;owned\x07\x9b31m\u202eevil\n\t\x00"
+	lab.mu.Lock()
+	hv := lab.status.Hypervisors["nuc"]
+	hv.Error = hostile
+	lab.status.Hypervisors["nuc"] = hv
+	s := lab.state.Clone()
+	vm := s.VMs["db"]
+	vm.Role, vm.IP = hostile, hostile
+	s.VMs["db"] = vm
+	lab.state = s
+	lab.revisions[7].Via, lab.revisions[7].Who = hostile, hostile
+	lab.mu.Unlock()
+	lab.record(41, model.Record{Level: model.LevelInfo, Message: hostile})
+	for _, keys := range []string{"", "enter", "2", "2 down down i", "2 down down enter", "6 enter", "7", "7 enter", "?", ":"} {
+		d := drive(t, lab, 120, 40)
+		for _, k := range strings.Fields(keys) {
+			d.press(k)
+			d.settle()
+		}
+		for _, bad := range []string{"\x1b]", "\x07", "\u009b", "\u202e", "\x00", "\t"} {
+			if strings.Contains(d.a.View().Content, bad) {
+				t.Errorf("after %q the screen holds %q", keys, bad)
+			}
+		}
+		if !utf8.ValidString(d.a.View().Content) {
+			t.Errorf("after %q the screen is no UTF-8", keys)
+		}
+	}
+}
+
+// TestAnySize draws every screen in every size from nothing up, with what lies
+// over it.
+func TestAnySize(t *testing.T) {
+	for _, keys := range []string{"end enter", "2", "2 enter", "2 d", "3", "4 o", "6 enter", "7", "7 enter", "?", ":"} {
+		d := drive(t, newLab(), 80, 24)
+		for _, k := range strings.Fields(keys) {
+			d.press(k)
+			d.settle()
+		}
+		for w := 0; w < 130; w += 7 {
+			for h := 0; h < 45; h += 3 {
+				d.handle(tea.WindowSizeMsg{Width: w, Height: h})
+				for i, l := range d.a.frame() {
+					if w > 0 && l.size() != w {
+						t.Fatalf("%q at %d×%d: line %d is %d wide: %v", keys, w, h, i, l.size(), l)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestEverythingGoesAway(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 120, 40)
+	d.press("end", "enter", "right")
+	d.settle()
+	lab.mu.Lock()
+	lab.state, lab.status = model.NewState(), model.Status{}
+	lab.mu.Unlock()
+	lab.hub.Publish(model.Ref{Kind: model.KindHypervisor, Name: "tower"})
+	d.see("tower is gone")
+	d.press("p", "o", "l", "esc")
+	d.see("No hypervisor yet")
+	for _, k := range []string{"2", "3", "4", "5", "6", "7", "1"} {
+		d.press(k, "enter", "d", "e", "esc")
+		d.settle()
+		d.screen()
+		d.press("esc")
+	}
+}
+
+func TestLive(t *testing.T) {
+	lab := newLab()
+	one, two := drive(t, lab, 100, 30), drive(t, lab, 80, 24)
+	one.press("2", "n")
+	two.press("2")
+	one.typed("shared")
+	one.press("ctrl+s")
+	one.see("revision 9")
+	two.see("shared", "r9")
+}
+
+func TestContextEndsWatch(t *testing.T) {
+	lab := newLab()
+	ctx, cancel := context.WithCancel(t.Context())
+	a := New(lab, Options{Context: ctx, Width: 80, Height: 24}).(*app)
+	cmd := watch(a.ctx, a.lab, a.watcher, time.Time{})
+	cancel()
+	if msg := cmd(); msg != nil {
+		t.Errorf("the watch answered %v", msg)
+	}
+}
+
+// BenchmarkKey1000 is what a key costs, with 1,000 VMs: the update and the
+// drawing of all that is seen.
+func BenchmarkKey1000(b *testing.B) {
+	lab := newLab()
+	s := lab.state.Clone()
+	for i := range 1000 {
+		vm := model.NewVM(fmt.Sprintf("vm-%04d", i))
+		vm.Hypervisor, vm.Image, vm.Profiles, vm.Role = "thinkpad", "debian-13", []string{"evening"}, "web"
+		s.VMs[vm.Name] = vm
+	}
+	lab.state = s
+	a := New(lab, Options{Context: b.Context(), Width: 120, Height: 40, Now: func() time.Time { return noon }}).(*app)
+	a.Update(key("2"))
+	down := key("down")
+	b.ReportAllocs()
+	for b.Loop() {
+		a.Update(down)
+		_ = a.View()
+	}
+}

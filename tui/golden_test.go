@@ -1,0 +1,115 @@
+package tui
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden screens anew")
+
+// TestScreens compares the main screens with the goldens in testdata, at the
+// three sizes that the dashboard is made for, and checks that every line is
+// exactly as wide as the terminal.
+func TestScreens(t *testing.T) {
+	screens := []struct {
+		name string
+		keys string
+	}{
+		{"hypervisors", "end up"},
+		{"hypervisor", "end up enter"},
+		{"hypervisor-runs", "end up enter right"},
+		{"vms", "2 down"},
+		{"vm", "2 end i"},
+		{"vm-form", "2 end enter"},
+		{"profiles", "3 down"},
+		{"outlets", "4"},
+		{"images", "5"},
+		{"runs", "6"},
+		{"run", "6 enter"},
+		{"history", "7"},
+		{"help", "?"},
+		{"remove", "2 d"},
+		{"switch", "3 end a"},
+		{"outlet-off", "4 end o"},
+	}
+	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 12}} {
+		for _, s := range screens {
+			name := fmt.Sprintf("%s-%dx%d", s.name, size[0], size[1])
+			t.Run(name, func(t *testing.T) {
+				d := drive(t, newLab(), size[0], size[1])
+				for _, k := range strings.Fields(s.keys) {
+					d.press(k)
+					d.settle()
+				}
+				got := d.screen()
+				for i, l := range strings.Split(got, "\n") {
+					if w := ansi.StringWidth(l); w != size[0] {
+						t.Errorf("line %d is %d wide: %q", i, w, l)
+					}
+				}
+				if n := strings.Count(got, "\n") + 1; n != size[1] {
+					t.Errorf("%d lines", n)
+				}
+				compare(t, filepath.Join("testdata", name+".txt"), got)
+			})
+		}
+	}
+}
+
+func compare(t *testing.T, file, got string) {
+	t.Helper()
+	lines := strings.Split(got, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	got = strings.Join(lines, "\n") + "\n"
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("the screen is another; go test -update accepts it\n%s", d)
+	}
+}
+
+// TestKeysAreOne checks that no key of a screen means two things there, that
+// the help says what each is for, and that what the bottom line names is in it.
+func TestKeysAreOne(t *testing.T) {
+	for _, keys := range []string{"", "end up enter", "end up enter right", "2", "2 i", "2 enter", "3", "4", "5", "6", "6 enter", "7", "7 enter"} {
+		d := drive(t, newLab(), 120, 40)
+		for _, k := range strings.Fields(keys) {
+			d.press(k)
+			d.settle()
+		}
+		seen := map[string]string{}
+		for _, b := range d.a.bindings() {
+			if b.long == "" || b.show == "" {
+				t.Errorf("%s: %v says nothing of itself", d.a.top().title(), b.keys)
+			}
+		}
+		for _, act := range d.a.top().actions(d.a) {
+			for _, k := range act.keys {
+				if other, ok := seen[k]; ok {
+					t.Errorf("%s: %s is both %q and %q", d.a.top().title(), k, other, act.long)
+				}
+				seen[k] = act.long
+			}
+		}
+	}
+}
