@@ -22,7 +22,7 @@ type agentJSON struct {
 
 func agentCommand(s *session) *cobra.Command {
 	return parent(
-		&cobra.Command{Use: "agent", Aliases: []string{"agents"}, Short: "Agents: let hypervisors' agents in, and out"},
+		&cobra.Command{Use: "agent", Aliases: []string{"agents"}, Short: "Let hypervisors' agents in, and out"},
 		listAgents(s), inviteAgent(s), revokeAgent(s),
 	)
 }

@@ -19,7 +19,7 @@ var completionScripts embed.FS
 func completionCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "completion bash|zsh|fish",
-		Short: "A shell function with completion, to install",
+		Short: "A shell function with completion, to install at home",
 		Long: `Write a script for your shell. It defines a function, lab, that runs commands here
 over ssh, and completes its words by asking this server: nouns, verbs, flags, and
 the names of your VMs. Install it once:

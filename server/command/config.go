@@ -38,12 +38,14 @@ each guest. --tar writes the very bytes, for: tar x`,
 	}
 	asTar := cmd.Flags().Bool("tar", false, "the tar itself")
 	asJSON := jsonFlag(cmd)
-	cmd.MarkFlagsMutuallyExclusive("tar", "json")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if err := s.mustExist(model.KindHypervisor, args[0]); err != nil {
 			return err
 		}
-		if *asTar && s.io.PTY {
+		switch {
+		case *asTar && *asJSON:
+			return &usageError{err: errors.New("--tar and --json do not go together"), hint: seeHelp(cmd)}
+		case *asTar && s.io.PTY:
 			return usagef("a tar is no text for a terminal: leave ssh's -t away and redirect it, or leave --tar away")
 		}
 		config, err := s.lab.Config(args[0])

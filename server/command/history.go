@@ -119,6 +119,12 @@ func undoCommand(s *session) *cobra.Command {
 		if len(revs) == 0 || revs[0].Number != n {
 			return hint(fmt.Errorf("there is no revision %d", n), "see: history")
 		}
+		if touched(s.state(), revs[0]) {
+			// Nothing to preview: it is refused, and the store says by whom.
+			if _, err := s.lab.Undo(cmd.Context(), s.via, n); err != nil {
+				return err
+			}
+		}
 		return s.commit(cmd.Context(), opts, change{
 			edit:   reverse(revs[0]),
 			revert: n,
@@ -128,19 +134,49 @@ func undoCommand(s *session) *cobra.Command {
 	return cmd
 }
 
+// touched tells whether something that a revision changed was changed again.
+func touched(st *model.State, rev model.Revision) bool {
+	for _, c := range rev.Changes {
+		value, there := st.Get(c.Ref)
+		switch {
+		case c.Kind == model.KindInvite: // does not come back
+		case len(c.After) == 0 && there, len(c.After) > 0 && !there:
+			return true
+		case there && versionOf(value) != rev.Number:
+			return true
+		}
+	}
+	return false
+}
+
+// versionOf is an object's version, whatever its type.
+func versionOf(value any) uint64 {
+	var meta struct{ Version uint64 }
+	data, err := json.Marshal(value)
+	if err != nil || json.Unmarshal(data, &meta) != nil {
+		return 0
+	}
+	return meta.Version
+}
+
 // reverse is the edit that an undo amounts to, for its preview; whether it may
-// be done is for the store to say.
+// be done is for the store to say. A VM's rebuilds are not taken back.
 func reverse(rev model.Revision) model.Edit {
 	return func(st *model.State) error {
 		for _, c := range rev.Changes {
-			var err error
 			if len(c.Before) == 0 {
-				err = st.Drop(c.Ref)
-			} else {
-				err = st.Put(c.Ref, c.Before)
+				if err := st.Drop(c.Ref); err != nil {
+					return err
+				}
+				continue
 			}
-			if err != nil {
+			rebuilt := st.VMs[c.Name].Rebuild
+			if err := st.Put(c.Ref, c.Before); err != nil {
 				return err
+			}
+			if vm := st.VMs[c.Name]; c.Kind == model.KindVM && vm.Rebuild < rebuilt {
+				vm.Rebuild = rebuilt
+				st.VMs[c.Name] = vm
 			}
 		}
 		return nil

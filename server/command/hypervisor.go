@@ -110,7 +110,7 @@ func libvirtVersion(f model.Facts) string {
 func hypervisorCommand(s *session) *cobra.Command {
 	n := hypervisors(s)
 	return parent(
-		&cobra.Command{Use: "hypervisor", Aliases: []string{"hv", "hypervisors"}, Short: "Hypervisors: the machines that carry the VMs"},
+		&cobra.Command{Use: "hypervisor", Aliases: []string{"hv", "hypervisors"}, Short: "The machines that carry the VMs"},
 		n.list(), n.show(),
 		n.add("hypervisor add thinkpad --network macvtap:eno1 --outlet thinkpad-plug",
 			"Add a hypervisor. Its machine joins with a token: see agent invite."),

@@ -47,7 +47,7 @@ func usersOf(st *model.State, image string) int {
 func imageCommand(s *session) *cobra.Command {
 	n := images(s)
 	return parent(
-		&cobra.Command{Use: "image", Aliases: []string{"images"}, Short: "Images: what root disks are made from"},
+		&cobra.Command{Use: "image", Aliases: []string{"images"}, Short: "What root disks are made from"},
 		n.list(), n.show(),
 		n.add("image add debian-12 --path /var/lib/libvirt/images/debian-12-genericcloud-amd64.qcow2",
 			"Add an image: a file that lies on the hypervisors."),

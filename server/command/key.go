@@ -19,7 +19,7 @@ type keyJSON struct {
 
 func keyCommand(s *session) *cobra.Command {
 	return parent(
-		&cobra.Command{Use: "key", Aliases: []string{"keys"}, Short: "Keys: with which users connect"},
+		&cobra.Command{Use: "key", Aliases: []string{"keys"}, Short: "The keys with which users connect"},
 		listKeys(s), addKey(s), removeKey(s),
 	)
 }

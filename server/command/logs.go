@@ -53,7 +53,8 @@ until it is interrupted. --json is a list of records, and with -f a line each.`,
 			return s.noRun(err)
 		}
 		if *follow {
-			_, err := l.follow(cmd.Context(), nil)
+			run, err := l.follow(cmd.Context(), nil)
+			l.tellState(run)
 			return err
 		}
 		if *asJSON {
@@ -87,6 +88,7 @@ type log struct {
 	json  bool
 	run   uint64
 	after uint64
+	state model.RunState // that was told last
 }
 
 const logPage = 500
@@ -138,9 +140,6 @@ func (l *log) print(rec model.Record) {
 			fmt.Fprintf(l.out, "%s %s\n", at, s.paint(c, cleanText(text)))
 		}
 	}
-	if rec.State != "" {
-		line(bold, fmt.Sprintf("run %d is %s", rec.Run, rec.State))
-	}
 	c := colour("")
 	switch rec.Level {
 	case model.LevelWarn:
@@ -178,6 +177,7 @@ func (l *log) follow(ctx context.Context, step func(model.Run) error) (model.Run
 		if run.State.Ended() {
 			return run, nil
 		}
+		l.tellState(run)
 		if step != nil {
 			if err := step(run); err != nil {
 				return run, err
@@ -187,6 +187,16 @@ func (l *log) follow(ctx context.Context, step func(model.Run) error) (model.Run
 			return run, err
 		}
 	}
+}
+
+// tellState says where the run is, when that has changed.
+func (l *log) tellState(run model.Run) {
+	if l.json || run.State == l.state || run.State == "" {
+		return
+	}
+	l.state = run.State
+	c := runStateCell(run.State)
+	fmt.Fprintf(l.out, "run %d: %s\n", run.ID, l.s.paint(c.colour, c.text))
 }
 
 // await waits for a change of anything.
@@ -209,9 +219,11 @@ func (l *log) followHypervisor(ctx context.Context, name string) error {
 		id, err := l.s.newestRun(name)
 		if err == nil && id != last {
 			last, l.run, l.after = id, id, 0
-			if _, err := l.follow(ctx, nil); err != nil {
+			run, err := l.follow(ctx, nil)
+			if err != nil {
 				return err
 			}
+			l.tellState(run)
 			continue
 		}
 		if err := await(ctx, w); err != nil {

@@ -94,8 +94,8 @@ func outletDetail(s *session, st *model.State, o model.Outlet) []pair {
 
 const hidden = "***"
 
-// withoutSecrets hides what lets one switch the device behind our back: the
-// password in a URL, its query, and what is sent.
+// withoutSecrets hides what lets one switch the device behind our back: tokens
+// in its URLs (which hold no password) and what is sent to it.
 func withoutSecrets(o model.Outlet) model.Outlet {
 	for _, at := range []*string{&o.HTTP.OnURL, &o.HTTP.OffURL, &o.HTTP.StatusURL} {
 		*at = hideURL(*at)
@@ -112,15 +112,12 @@ func withoutSecrets(o model.Outlet) model.Outlet {
 var secretWords = []string{"pass", "pw", "token", "key", "secret", "auth"}
 
 func hideURL(text string) string {
-	if !strings.ContainsAny(text, "@?") {
+	if !strings.Contains(text, "?") {
 		return text
 	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return hidden
-	}
-	if _, has := u.User.Password(); has {
-		u.User = url.UserPassword(u.User.Username(), hidden)
 	}
 	parts := strings.Split(u.RawQuery, "&")
 	for i, part := range parts {
@@ -130,13 +127,13 @@ func hideURL(text string) string {
 		}
 	}
 	u.RawQuery = strings.Join(parts, "&")
-	return strings.ReplaceAll(u.String(), url.QueryEscape(hidden), hidden)
+	return u.String()
 }
 
 func outletCommand(s *session) *cobra.Command {
 	n := outlets(s)
 	return parent(
-		&cobra.Command{Use: "outlet", Aliases: []string{"outlets"}, Short: "Outlets: what switches power"},
+		&cobra.Command{Use: "outlet", Aliases: []string{"outlets"}, Short: "What switches power: smart plugs and the like"},
 		n.list(), n.show(),
 		n.add("outlet add lamp --driver simulated\noutlet add rack --group computers --on-url http://192.168.1.7/on --off-url http://192.168.1.7/off --status-url http://192.168.1.7/ --on-match '\"on\"' --off-match '\"off\"'",
 			"Add an outlet: anything that switches power over HTTP, or a simulated one. Hypervisors name the outlets that feed them: hypervisor edit NAME --outlet …"),

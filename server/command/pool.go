@@ -16,7 +16,7 @@ type poolJSON struct {
 
 func poolCommand(s *session) *cobra.Command {
 	return parent(
-		&cobra.Command{Use: "pool", Aliases: []string{"pools"}, Short: "Pools: where a hypervisor keeps disks"},
+		&cobra.Command{Use: "pool", Aliases: []string{"pools"}, Short: "Where a hypervisor keeps disks"},
 		listPools(s), addPool(s), editPool(s), removePool(s),
 	)
 }

@@ -117,7 +117,7 @@ func (t *targets) everything(st *model.State) {
 
 func powerCommand(s *session) *cobra.Command {
 	return parent(
-		&cobra.Command{Use: "power", Short: "Power: switch machines and outlets on and off"},
+		&cobra.Command{Use: "power", Short: "Switch machines and outlets on and off"},
 		powerOn(s), powerOff(s), powerStatus(s),
 	)
 }

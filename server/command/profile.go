@@ -63,7 +63,7 @@ func members(st *model.State, profile string) []string {
 func profileCommand(s *session) *cobra.Command {
 	n := profiles(s)
 	return parent(
-		&cobra.Command{Use: "profile", Aliases: []string{"profiles"}, Short: "Profiles: sets of VMs, of which one is active"},
+		&cobra.Command{Use: "profile", Aliases: []string{"profiles"}, Short: "Sets of VMs, of which one is active"},
 		n.list(), n.show(),
 		n.add("profile add weekend", "Add a profile. VMs become members with: vm edit NAME --profile …"),
 		n.remove("Remove profiles that no VM is a member of."),

@@ -13,7 +13,7 @@ import (
 )
 
 func runCommand(s *session) *cobra.Command {
-	return parent(&cobra.Command{Use: "run", Aliases: []string{"runs"}, Short: "Runs: what was planned and applied"}, listRuns(s), showRun(s))
+	return parent(&cobra.Command{Use: "run", Aliases: []string{"runs"}, Short: "What was planned and applied"}, listRuns(s), showRun(s))
 }
 
 func listRuns(s *session) *cobra.Command {

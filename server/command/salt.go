@@ -32,5 +32,5 @@ func saltCommand(s *session) *cobra.Command {
 		n.edit("salt master edit pi --address 192.168.1.240"),
 		n.remove("Remove Salt masters that no VM and no setting names."),
 	)
-	return parent(&cobra.Command{Use: "salt", Short: "Salt: the masters that configure guests"}, master)
+	return parent(&cobra.Command{Use: "salt", Short: "The Salt masters that configure guests"}, master)
 }

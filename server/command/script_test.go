@@ -24,13 +24,15 @@ import (
 //	lab2 ARGS…           the same, expecting wrong usage: exit status 2
 //	tty INPUT ARGS…      runs a command on a terminal where a person types INPUT
 //	                     (\r, \x03 and the like are read), 60 columns wide
+//	tty2 ARGS…           runs a command on a terminal, expecting wrong usage
 //	raw STRING…          runs a command of Go-quoted words
 //	online NAME [N]      the agent of NAME is connected, every guest desired runs
 //	off NAME             NAME is off
 //	play WORD            what becomes of runs: succeed, fail, wait, violate, noop
 //	did restart|adopt VM tells what the agents were asked
+//	input FILE           is the standard input of the next command
 //
-// stdin, stdout, stderr and cmp work as they do for programs.
+// stdout, stderr and cmp work as they do for programs.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -48,9 +50,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab":    func(ts *testscript.TestScript, neg bool, args []string) { runLab(ts, status(neg), args, IO{}) },
-			"lab2":   func(ts *testscript.TestScript, _ bool, args []string) { runLab(ts, exitUsage, args, IO{}) },
-			"tty":    scriptTTY,
+			"lab":  func(ts *testscript.TestScript, neg bool, args []string) { runLab(ts, status(neg), args, IO{}) },
+			"lab2": func(ts *testscript.TestScript, _ bool, args []string) { runLab(ts, exitUsage, args, IO{}) },
+			"tty":  scriptTTY,
+			"tty2": func(ts *testscript.TestScript, _ bool, args []string) {
+				runLab(ts, exitUsage, args, IO{In: strings.NewReader(""), PTY: true, Width: 60})
+			},
 			"raw":    scriptRaw,
 			"online": scriptOnline,
 			"off":    scriptOff,

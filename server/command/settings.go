@@ -11,7 +11,7 @@ import (
 
 func settingsCommand(s *session) *cobra.Command {
 	return parent(
-		&cobra.Command{Use: "settings", Aliases: []string{"setting"}, Short: "Settings: what all guests share"},
+		&cobra.Command{Use: "settings", Aliases: []string{"setting"}, Short: "What all guests share"},
 		showSettings(s), setSettings(s),
 	)
 }

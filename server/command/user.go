@@ -29,7 +29,7 @@ func users(s *session) noun[model.User] {
 func userCommand(s *session) *cobra.Command {
 	n := users(s)
 	return parent(
-		&cobra.Command{Use: "user", Aliases: []string{"users"}, Short: "Users: the people who may connect"},
+		&cobra.Command{Use: "user", Aliases: []string{"users"}, Short: "The people who may connect"},
 		n.list(),
 		n.add("user add alice --role admin", "Add a user. It is a key that lets a person in: key add NAME < id_ed25519.pub"),
 		n.edit("user edit alice --name bob"),

@@ -138,7 +138,7 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 func vmCommand(s *session) *cobra.Command {
 	n := vms(s)
 	return parent(
-		&cobra.Command{Use: "vm", Short: "VMs: define, change, start and stop them", Aliases: []string{"vms"}},
+		&cobra.Command{Use: "vm", Short: "Virtual machines: define, change, start, stop, rebuild", Aliases: []string{"vms"}},
 		n.list(vmsOn, vmsIn), n.show(),
 		n.add("vm add web\nvm add db --hypervisor thinkpad --image debian-12 --memory 4GiB --cpus 2 --disk 20GiB --ip 192.168.1.20",
 			`Add a VM. The only hypervisor and the only image are taken when there is just
