@@ -106,6 +106,8 @@ func TestProtection(t *testing.T) {
 		{"switch while it is off", off, model.Activate("weekend"), ""},
 		{"unprotect", protected, changeVM("web", func(v *model.VM) { v.Protected = false }), ""},
 		{"platform", protected, edit("thinkpad", func(h *model.Hypervisor) { h.Platform = "sandbox" }), "carries VMs"},
+		{"pool", lab(), edit("thinkpad", func(h *model.Hypervisor) { h.Pools = []model.Pool{{Name: "default", Path: "/elsewhere"}} }), "cannot be moved"},
+		{"pool without disks", lab(), edit("desktop", func(h *model.Hypervisor) { h.Pools = []model.Pool{{Name: "default", Path: "/elsewhere"}} }), ""},
 	}
 	for _, tt := range tests {
 		err := model.CheckTransition(tt.before, with(t, tt.before, tt.edit), nil)
@@ -140,8 +142,10 @@ func TestParseResource(t *testing.T) {
 
 func TestCheckPlanTrustsNothingUnknown(t *testing.T) {
 	got := model.CheckPlan([]model.Deletion{
-		{Address: "libvirt_pool.default"}, {Address: "libvirt_volume.vm_000000000001_seed", Replace: true},
-		{Address: "libvirt_domain.vm_000000000001", Replace: true}, {Address: "libvirt_volume.vm_000000000001_root"},
+		{Address: "libvirt_pool.default"},
+		{Address: "libvirt_volume.vm_000000000001_seed", Replace: true},
+		{Address: "libvirt_domain.vm_000000000001", Replace: true},
+		{Address: "libvirt_volume.vm_000000000001_root"},
 	}, model.Announced{Domains: []string{"000000000001"}, Disks: []model.Disk{{VM: "000000000001", Disk: "extra"}}},
 		func(string) string { return "label" })
 	want := []model.Violation{

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"path"
@@ -258,8 +257,6 @@ func (im *importer) address(static string, profiles []string) (ip, note string, 
 func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
-
-var errTwoNames = errors.New("rename one of them first")
 
 // sameAddress compares addresses as people wrote them.
 func sameAddress(a, b string) bool {

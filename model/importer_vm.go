@@ -23,7 +23,7 @@ func (im *importer) addVMs(old []oldVM) []error {
 	for _, p := range planned {
 		was := fmt.Sprintf("%q in profile %s", clip(p.old.Name), p.profiles[0])
 		if other, ok := owner[p.name]; ok {
-			errs = append(errs, fmt.Errorf("VMs %s and %s would both be named %s: %w", other, was, p.name, errTwoNames))
+			errs = append(errs, fmt.Errorf("VMs %s and %s would both be named %s; rename one of them first", other, was, p.name))
 		}
 		owner[p.name] = was
 	}

@@ -23,8 +23,10 @@ func lab() *model.State {
 	s.Images["debian"] = model.Image{Name: "debian", Path: "/img/debian.qcow2"}
 	s.Images["fedora"] = model.Image{Name: "fedora", Path: "/img/fedora.qcow2"}
 	s.Outlets["switch"] = model.Outlet{Name: "switch", Driver: model.DriverSimulated, Essential: true}
-	s.Outlets["plug"] = model.Outlet{Name: "plug", Driver: model.DriverHTTP, Requires: []string{"switch"}, Groups: []string{"rack"},
-		HTTP: model.HTTPOutlet{OnURL: "http://10.0.0.9/on", OffURL: "http://10.0.0.9/off", StatusURL: "http://10.0.0.9/", OnMatch: "ON"}}
+	s.Outlets["plug"] = model.Outlet{
+		Name: "plug", Driver: model.DriverHTTP, Requires: []string{"switch"}, Groups: []string{"rack"},
+		HTTP: model.HTTPOutlet{OnURL: "http://10.0.0.9/on", OffURL: "http://10.0.0.9/off", StatusURL: "http://10.0.0.9/", OnMatch: "ON"},
+	}
 	s.SaltMasters["pi"] = model.SaltMaster{Name: "pi", Address: "10.0.0.2"}
 	s.VMs["web"] = vm(1, "web")
 	public, fingerprint, _, err := model.ParseKey(someKey)

@@ -88,7 +88,7 @@ func ParseIP(s string) (netip.Prefix, error) {
 // the same family and in p's network, else the first address of the network.
 // It is invalid if there is none, as for the guest that has that address.
 func Gateway(p netip.Prefix, setting string) netip.Addr {
-	if a, err := netip.ParseAddr(setting); err == nil && p.Masked().Contains(a) {
+	if a, err := netip.ParseAddr(setting); err == nil && p.Masked().Contains(a) && a != p.Addr() {
 		return a
 	}
 	first := p.Masked().Addr().Next()

@@ -3,7 +3,6 @@ package model
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -116,4 +115,4 @@ func NewID() string {
 func DomainName(vm, hypervisor string) string { return vm + "_on_" + hypervisor }
 
 // HostName is the guest's host name.
-func HostName(vm, hypervisor string) string { return fmt.Sprintf("%s-on-%s", vm, hypervisor) }
+func HostName(vm, hypervisor string) string { return vm + "-on-" + hypervisor }

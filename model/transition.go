@@ -24,11 +24,12 @@ func Check(before, after *State, kept map[string][]Disk) error {
 
 // CheckTransition refuses what no single change may do: take a disk from a VM
 // that was protected, or its domain by a profile switch; change the platform
-// under what a hypervisor carries; lock the last admin out.
+// or a pool's path under what a hypervisor carries; lock the last admin out.
 func CheckTransition(before, after *State, kept map[string][]Disk) error {
 	return errors.Join(
 		checkProtected(before, after, kept),
 		checkPlatform(before, after, kept),
+		checkPools(before, after, kept),
 		checkAdmin(before, after),
 	)
 }
@@ -70,12 +71,43 @@ func checkPlatform(before, after *State, kept map[string][]Disk) error {
 		old, ok := before.Hypervisors[name]
 		if ok && old.Platform != h.Platform && len(Placements(before, name, kept[name])) > 0 {
 			errs = append(errs, &FieldError{
-				Ref{KindHypervisor, name}, "platform", h.Platform,
+				Ref{KindHypervisor, name},
+				"platform", h.Platform,
 				"cannot be changed while the hypervisor carries VMs; remove them or move them away first",
 			})
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkPools keeps a pool where it is while disks lie in it: at another path
+// there are none, and terraform would make them anew, empty.
+func checkPools(before, after *State, kept map[string][]Disk) error {
+	var errs []error
+	for _, name := range Names(after.Hypervisors) {
+		paths := map[string]string{}
+		for _, p := range after.Hypervisors[name].Pools {
+			paths[p.Name] = p.Path
+		}
+		for _, p := range before.Hypervisors[name].Pools {
+			path, ok := paths[p.Name]
+			if !ok || path == p.Path || !poolUsed(Placements(before, name, kept[name]), p.Name) {
+				continue
+			}
+			errs = append(errs, &FieldError{
+				Ref{KindHypervisor, name},
+				"pools", p.Name,
+				"cannot be moved to " + path + " while disks of VMs lie in it; add another pool",
+			})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func poolUsed(placements []Placement, pool string) bool {
+	return slices.ContainsFunc(placements, func(p Placement) bool {
+		return p.Root && pool == DefaultPool || p.Extra && p.ExtraPool == pool
+	})
 }
 
 // checkAdmin keeps an admin who can connect, once there is one.

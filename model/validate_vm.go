@@ -56,8 +56,8 @@ func (c vmChecker) id(vm VM) {
 	if !c.rule(validID(vm.ID), "id", vm.ID, "must be 12 lower-case hex digits") {
 		return
 	}
-	other, taken := c.ids[vm.ID]
-	if !c.rule(!taken, "id", vm.ID, fmt.Sprintf("is the ID of VM %q already", other)) {
+	if other, taken := c.ids[vm.ID]; taken {
+		c.rule(false, "id", vm.ID, fmt.Sprintf("is the ID of VM %q already", other))
 		return
 	}
 	c.ids[vm.ID] = vm.Name
@@ -96,16 +96,18 @@ func (c vmChecker) references(vm VM) {
 	}
 	if vm.ExtraDiskGiB > 0 && vm.Pool() != DefaultPool || vm.ExtraPool != "" && vm.ExtraPool != DefaultPool {
 		found := slices.ContainsFunc(h.Pools, func(p Pool) bool { return p.Name == vm.ExtraPool })
-		c.rule(found, "extra_pool", vm.ExtraPool, fmt.Sprintf("is no pool of hypervisor %q", vm.Hypervisor))
+		if !found {
+			c.rule(false, "extra_pool", vm.ExtraPool, fmt.Sprintf("is no pool of hypervisor %q", vm.Hypervisor))
+		}
 	}
 	host := HostName(vm.Name, vm.Hypervisor)
 	if len(host) > maxHostName {
 		c.rule(false, "name", vm.Name, fmt.Sprintf("gives the guest the host name %s, which is %d bytes; at most %d are possible", host, len(host), maxHostName))
 	}
-	other, taken := c.hosts[host]
-	if c.rule(!taken, "name", vm.Name, fmt.Sprintf("gives the guest the host name of VM %q, %s", other, host)) {
-		c.hosts[host] = vm.Name
+	if other, taken := c.hosts[host]; taken {
+		c.rule(false, "name", vm.Name, fmt.Sprintf("gives the guest the host name of VM %q, %s", other, host))
 	}
+	c.hosts[host] = vm.Name
 }
 
 // address checks that a VM can have its static address, and it alone.

@@ -39,7 +39,8 @@ func BenchmarkIngest(b *testing.B) {
 		for i := range records {
 			seq++
 			records[i] = model.Record{Seq: seq, Run: run.ID, Message: "libvirt_volume: still creating", Resource: &model.Resource{
-				Address: fmt.Sprintf("libvirt_volume.vm_%012x_root", seq%5000), Status: model.ResourceRunning}}
+				Address: fmt.Sprintf("libvirt_volume.vm_%012x_root", seq%5000), Status: model.ResourceRunning,
+			}}
 		}
 		return records
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // lockWait is how long Open waits for a process that is about to end.
@@ -30,7 +31,7 @@ func (e *LockedError) Error() string {
 func openFile(path string) (*bbolt.DB, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
 		holder, _ := os.ReadFile(holderFile(path))
 		return nil, &LockedError{Path: path, Holder: line(strings.TrimSpace(string(holder)), 200)}
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
@@ -73,6 +74,14 @@ func set(disks []model.Disk) map[model.Disk]bool {
 		m[d] = true
 	}
 	return m
+}
+
+func sortDisks(disks []model.Disk) []model.Disk {
+	disks = slices.Clone(disks)
+	slices.SortFunc(disks, func(a, b model.Disk) int {
+		return strings.Compare(a.VM+"/"+a.Disk, b.VM+"/"+b.Disk)
+	})
+	return slices.Compact(disks)
 }
 
 func disksOf(placements []model.Placement) []model.Disk {

@@ -19,8 +19,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -269,37 +267,4 @@ func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
 	m = maps.Clone(m)
 	m[k] = v
 	return m
-}
-
-// line makes text fit for one line of a screen: what is longer than most
-// bytes is cut, and control characters become spaces.
-func line(s string, most int) string {
-	return strings.ReplaceAll(text(s, most), "\n", " ")
-}
-
-// text is line for texts of several lines. Escape sequences that an agent
-// sends must not reach anybody's terminal.
-func text(s string, most int) string {
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r == '\r':
-			return -1
-		case r < ' ' || r >= 0x7f && r < 0xa0:
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\ufffd"))
-}
-
-func sortDisks(disks []model.Disk) []model.Disk {
-	disks = slices.Clone(disks)
-	slices.SortFunc(disks, func(a, b model.Disk) int {
-		return strings.Compare(a.VM+"/"+a.Disk, b.VM+"/"+b.Disk)
-	})
-	return slices.Compact(disks)
 }

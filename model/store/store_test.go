@@ -71,8 +71,10 @@ func TestReopenKeepsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ingest(t, s, "thinkpad", "sp", rec(1, run.ID, "hello"), model.Record{Seq: 2, Run: run.ID, State: model.RunApplying,
-		Resource: &model.Resource{Address: "libvirt_domain.vm_000000000001", Status: model.ResourceRunning}})
+	ingest(t, s, "thinkpad", "sp", rec(1, run.ID, "hello"), model.Record{
+		Seq: 2, Run: run.ID, State: model.RunApplying,
+		Resource: &model.Resource{Address: "libvirt_domain.vm_000000000001", Status: model.ResourceRunning},
+	})
 	if err := s.SetDisks("thinkpad", []model.Disk{{VM: "000000000001", Disk: "root"}}); err != nil {
 		t.Fatal(err)
 	}
