@@ -44,6 +44,8 @@ type session struct {
 	io  IO
 	via string // the command as typed, without secrets
 	key keys   // what the person types, on a terminal
+	// picture is what a list is drawn from, whatever happens meanwhile.
+	picture *picture
 }
 
 // Run runs one command and returns its exit status.

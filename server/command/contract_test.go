@@ -101,8 +101,18 @@ func TestEveryCommand(t *testing.T) {
 func TestListsAreArrays(t *testing.T) {
 	lab := openLab(t)
 	lists := [][]string{
-		{"vm", "list"}, {"hypervisor", "list"}, {"image", "list"}, {"pool", "list"}, {"outlet", "list"}, {"power", "status"},
-		{"salt", "master", "list"}, {"run", "list"}, {"history"}, {"agent", "list"}, {"user", "list"}, {"key", "list"},
+		{"vm", "list"},
+		{"hypervisor", "list"},
+		{"image", "list"},
+		{"pool", "list"},
+		{"outlet", "list"},
+		{"power", "status"},
+		{"salt", "master", "list"},
+		{"run", "list"},
+		{"history"},
+		{"agent", "list"},
+		{"user", "list"},
+		{"key", "list"},
 	}
 	for _, args := range lists {
 		if out := must(t, lab, append(args, "--json")...); out != "[]\n" {

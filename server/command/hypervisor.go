@@ -23,8 +23,12 @@ func hypervisors(s *session) noun[model.Hypervisor] {
 		row: func(st *model.State, h model.Hypervisor) []cell {
 			status := s.hypervisorStatus(h.Name)
 			return []cell{
-				{text: h.Name}, powerCell(status.Power), agentCell(status.Agent), s.phaseCell(status),
-				guestsCell(st, h.Name, status), {text: s.age(status.Since)}, {text: h.Network}, {text: strings.Join(h.Outlets, ",")},
+				{text: h.Name},
+				powerCell(status.Power), agentCell(status.Agent), s.phaseCell(status),
+				guestsCell(st, h.Name, status),
+				{text: s.age(status.Since)},
+				{text: h.Network},
+				{text: strings.Join(h.Outlets, ",")},
 			}
 		},
 		detail: func(st *model.State, h model.Hypervisor) []pair { return hypervisorDetail(s, st, h) },

@@ -43,6 +43,7 @@ func (n noun[T]) list(keep ...func(*cobra.Command) func(T) bool) *cobra.Command 
 	}
 	cmd.RunE = func(*cobra.Command, []string) error {
 		st := n.s.state()
+		n.s.picture = newPicture(n.s.lab.Status())
 		things := []any{}
 		t := &table{header: n.header}
 	next:

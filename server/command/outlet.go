@@ -26,8 +26,14 @@ func outlets(s *session) noun[model.Outlet] {
 		row: func(st *model.State, o model.Outlet) []cell {
 			status := s.outletStatus(o.Name)
 			return []cell{
-				{text: o.Name}, outletCell(status), {text: s.age(status.Since)}, {text: strings.Join(feeds(st, o.Name), ",")},
-				{text: strings.Join(o.Groups, ",")}, {text: strings.Join(o.Requires, ",")}, {text: o.Driver}, {text: yesNo(o.Essential)},
+				{text: o.Name},
+				outletCell(status),
+				{text: s.age(status.Since)},
+				{text: strings.Join(feeds(st, o.Name), ",")},
+				{text: strings.Join(o.Groups, ",")},
+				{text: strings.Join(o.Requires, ",")},
+				{text: o.Driver},
+				{text: yesNo(o.Essential)},
 			}
 		},
 		detail: func(st *model.State, o model.Outlet) []pair { return outletDetail(s, st, o) },

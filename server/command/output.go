@@ -147,12 +147,12 @@ func (t *table) add(cells ...cell) { t.rows = append(t.rows, cells) }
 func (s *session) printTable(t *table) {
 	widths := make([]int, len(t.header))
 	for i, h := range t.header {
-		widths[i] = ansi.StringWidth(h)
+		widths[i] = width(h)
 	}
 	for _, row := range t.rows {
 		for i := range row {
 			row[i].text = clean(row[i].text)
-			widths[i] = max(widths[i], ansi.StringWidth(row[i].text))
+			widths[i] = max(widths[i], width(row[i].text))
 		}
 	}
 	if s.io.PTY && s.io.Width > 0 {
@@ -175,15 +175,26 @@ const columnGap = 2
 func (s *session) tableRow(b *strings.Builder, row []cell, widths []int) {
 	pending := 0
 	for i, c := range row {
-		text := ansi.Truncate(c.text, widths[i], "…")
+		text := c.text
+		if width(text) > widths[i] {
+			text = ansi.Truncate(text, widths[i], "…")
+		}
 		if text != "" {
 			b.WriteString(strings.Repeat(" ", pending))
 			b.WriteString(s.paint(c.colour, text))
 			pending = 0
 		}
-		pending += widths[i] - ansi.StringWidth(text) + columnGap
+		pending += widths[i] - width(text) + columnGap
 	}
 	b.WriteByte('\n')
+}
+
+// width is how many columns text takes on a terminal.
+func width(text string) int {
+	if plain(text) {
+		return len(text)
+	}
+	return ansi.StringWidth(text)
 }
 
 // squeeze narrows the widest columns until the table fits, down to 4 columns

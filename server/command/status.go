@@ -35,9 +35,40 @@ type outletJSON struct {
 	Status model.OutletStatus `json:"status"`
 }
 
+// picture is the observed state at one moment, to look VMs up in.
+type picture struct {
+	model.Status
+	guests  map[string]model.Guest // by hypervisor and VM's ID
+	foreign map[string]bool        // the same, where a foreign domain bears the name
+}
+
+func newPicture(status model.Status) *picture {
+	p := &picture{Status: status, guests: map[string]model.Guest{}, foreign: map[string]bool{}}
+	for name, h := range status.Hypervisors {
+		for _, g := range h.Guests {
+			switch {
+			case g.ID != "":
+				p.guests[name+"/"+g.ID] = g
+			case g.Conflict != "":
+				p.foreign[name+"/"+g.Conflict] = true
+			}
+		}
+	}
+	return p
+}
+
+// observed is the picture that the whole command is drawn from, where it reads
+// many things of it, or else a fresh one.
+func (s *session) observed() *picture {
+	if s.picture != nil {
+		return s.picture
+	}
+	return newPicture(s.lab.Status())
+}
+
 // hypervisorStatus is never empty: what nobody observed is unknown.
 func (s *session) hypervisorStatus(name string) model.HypervisorStatus {
-	return fullStatus(s.lab.Status().Hypervisors[name])
+	return fullStatus(s.observed().Hypervisors[name])
 }
 
 func fullStatus(st model.HypervisorStatus) model.HypervisorStatus {
@@ -54,35 +85,32 @@ func fullStatus(st model.HypervisorStatus) model.HypervisorStatus {
 }
 
 func (s *session) outletStatus(name string) model.OutletStatus {
-	st := s.lab.Status().Outlets[name]
+	st := s.observed().Outlets[name]
 	if st.State == "" {
 		st.State = model.PowerUnknown
 	}
 	return st
 }
 
-func vmState(status model.Status, vm model.VM) string {
-	st := fullStatus(status.Hypervisors[vm.Hypervisor])
-	if st.Agent != model.AgentOnline {
-		if st.Power == model.PowerOff {
-			return vmOff
-		}
+func (p *picture) vmState(vm model.VM) string {
+	st, at := fullStatus(p.Hypervisors[vm.Hypervisor]), vm.Hypervisor+"/"+vm.ID
+	guest, ok := p.guests[at]
+	switch {
+	case st.Agent != model.AgentOnline && st.Power == model.PowerOff:
+		return vmOff
+	case st.Agent != model.AgentOnline:
 		return vmUnknown
-	}
-	if g, ok := st.Guest(vm.ID); ok {
-		return string(g.State)
-	}
-	for _, g := range st.Guests {
-		if g.Conflict == vm.ID && vm.ID != "" {
-			return vmForeign
-		}
+	case ok:
+		return string(guest.State)
+	case p.foreign[at]:
+		return vmForeign
 	}
 	return vmAbsent
 }
 
 // vmCell says a VM's state and, where it is not as desired, what is desired.
-func vmCell(st *model.State, status model.Status, vm model.VM) cell {
-	state := vmState(status, vm)
+func (p *picture) vmCell(st *model.State, vm model.VM) cell {
+	state := p.vmState(vm)
 	has := st.HasDomain(vm)
 	switch {
 	case state == vmForeign || state == string(model.GuestCrashed):

@@ -21,14 +21,21 @@ func vms(s *session) noun[model.VM] {
 			return completeVM(s, f, vm)
 		},
 		json: func(_ *model.State, vm model.VM) any {
-			return vmJSON{vm, vmStatus{vmState(s.lab.Status(), vm)}}
+			return vmJSON{vm, vmStatus{s.observed().vmState(vm)}}
 		},
 		header: []string{"name", "state", "hypervisor", "memory", "cpus", "disk", "ip", "image", "profiles", "role"},
 		row: func(st *model.State, vm model.VM) []cell {
 			return []cell{
-				{text: vm.Name}, vmCell(st, s.lab.Status(), vm), {text: vm.Hypervisor}, {text: mib(vm.MemoryMiB)},
-				plainCell("%d", vm.CPUs), {text: disks(vm)}, {text: or(vm.IP, "dhcp")}, {text: vm.Image},
-				{text: strings.Join(vm.Profiles, ",")}, {text: vm.Role},
+				{text: vm.Name},
+				s.observed().vmCell(st, vm),
+				{text: vm.Hypervisor},
+				{text: mib(vm.MemoryMiB)},
+				plainCell("%d", vm.CPUs),
+				{text: disks(vm)},
+				{text: or(vm.IP, "dhcp")},
+				{text: vm.Image},
+				{text: strings.Join(vm.Profiles, ",")},
+				{text: vm.Role},
 			}
 		},
 		detail: func(st *model.State, vm model.VM) []pair { return vmDetail(s, st, vm) },
@@ -112,7 +119,7 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 	}
 	return []pair{
 		{"name", cell{text: vm.Name}},
-		{"state", vmCell(st, s.lab.Status(), vm)},
+		{"state", s.observed().vmCell(st, vm)},
 		{"hypervisor", cell{text: vm.Hypervisor}},
 		{"profiles", cell{text: strings.Join(vm.Profiles, ", ")}},
 		{"enabled", cell{text: yesNo(vm.Enabled)}},
