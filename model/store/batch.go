@@ -41,7 +41,7 @@ func (b *batch) find(id uint64) *run {
 	return live
 }
 
-// take applies a record to its run and writes its log line.
+// take applies a record to its run and writes it to the log.
 func (b *batch) take(live *run, rec model.Record) error {
 	if slices.Contains(b.gone, live) {
 		return nil
@@ -51,7 +51,7 @@ func (b *batch) take(live *run, rec model.Record) error {
 		rec.Resource, rec.Summary, rec.Violations, rec.State = nil, nil, nil, ""
 	}
 	b.fold(live, rec)
-	if rec.Message != "" {
+	if rec.Message != "" || !over { // what says nothing any more is not kept
 		if err := b.log(live, rec); err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (b *batch) fold(live *run, rec model.Record) {
 	}
 }
 
-// log writes a log line under a number that is greater than those before it:
+// log writes a record to the log under a number that is greater than those before it:
 // the record's own, unless the agent has begun another spool.
 func (b *batch) log(live *run, rec model.Record) error {
 	if live.lines > maxLines {
@@ -108,7 +108,6 @@ func (b *batch) log(live *run, rec model.Record) error {
 	}
 	logs.FillPercent = 0.95 // numbers only grow
 	rec.Seq = max(rec.Seq, live.logged+1)
-	rec.Violations = nil // the run has them
 	live.logged = rec.Seq
 	live.lines++
 	if ref := logRef(live.ID); !slices.Contains(b.refs, ref) {

@@ -11,7 +11,7 @@ import (
 // Bounds of what one agent can make the store keep.
 const (
 	maxMessage   = 8 << 10 // bytes of a log line or an error
-	maxLines     = 50_000  // of one log
+	maxLines     = 100_000 // records of one log
 	maxResources = 20_000  // of one run
 	maxWord      = 200     // bytes of a label, a level, an action
 )

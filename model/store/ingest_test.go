@@ -54,9 +54,31 @@ func messages(t testing.TB, s *store.Store, run, after uint64, limit int) []stri
 	}
 	var m []string
 	for _, r := range records {
-		m = append(m, r.Message)
+		if text := r.Message + r.Error; text != "" {
+			m = append(m, text)
+		}
 	}
 	return m
+}
+
+// A log has what moved the run, too: who follows it sees all of it in order.
+func TestLogHasEveryRecord(t *testing.T) {
+	s := open(t)
+	run := newRun(t, s, "a")
+	sent := []model.Record{
+		state(1, run.ID, model.RunPlanning), rec(2, run.ID, "line"),
+		{Seq: 3, Run: run.ID, State: model.RunWaiting, Violations: []model.Violation{{Address: "x", Label: "web root disk", Action: "delete"}}},
+		{Seq: 4, Run: run.ID, Resource: &model.Resource{Address: "x", Status: model.ResourceDone}},
+		{Seq: 5, Run: run.ID, State: model.RunFailed, Error: "no space"},
+	}
+	ingest(t, s, "a", "sp", sent...)
+	got, err := s.Log(run.ID, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(sent, got); d != "" {
+		t.Error(d)
+	}
 }
 
 func TestIngestExactlyOnceAndInOrder(t *testing.T) {

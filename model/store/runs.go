@@ -87,7 +87,7 @@ func (s *Store) EndRun(id uint64, state model.RunState, errText string) error {
 	}
 	rec := model.Record{Run: id, Time: s.now().UTC(), State: state, Error: text(errText, maxMessage)}
 	if errText != "" {
-		rec.Level, rec.Message = model.LevelError, errText
+		rec.Level = model.LevelError
 	}
 	return s.update(newObserved(), func(b *batch) error { return b.take(live, rec) })
 }
@@ -137,7 +137,8 @@ func (s *Store) Runs(hypervisor string) ([]model.Run, error) {
 }
 
 // Log returns up to limit committed records of a run that follow the record
-// with number after (0 is the beginning), in order. Their Seq grows within the
+// with number after (0 is the beginning), in order: log lines, and changes of
+// the run or of a resource, which have no message. Their Seq grows within the
 // log; it need not be without gaps.
 func (s *Store) Log(id, after uint64, limit int) ([]model.Record, error) {
 	if _, err := s.head(id); err != nil {
