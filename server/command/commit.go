@@ -38,7 +38,8 @@ type change struct {
 	revert uint64
 	// ask is what else the person must agree to.
 	ask []string
-	// then runs once the outcome is told to a person.
+	// then runs once the outcome is told; what it says it says on standard
+	// error.
 	then func(changed bool) error
 }
 
@@ -127,7 +128,10 @@ type outcome struct {
 func (s *session) tell(opts options, c change, rev model.Revision, impacts []model.Impact) error {
 	changed := rev.Number != 0
 	if *opts.json {
-		return s.printJSON(outcome{Revision: rev.Number, Changed: changed, DryRun: *opts.dry, Impacts: impacts})
+		if err := s.printJSON(outcome{Revision: rev.Number, Changed: changed, DryRun: *opts.dry, Impacts: impacts}); err != nil || *opts.dry {
+			return err
+		}
+		return c.after(changed)
 	}
 	switch {
 	case *opts.dry:

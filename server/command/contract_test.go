@@ -275,6 +275,40 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestHuge: what is far too much is refused, and not repeated.
+func TestHuge(t *testing.T) {
+	lab := openLab(t)
+	fill(t, lab, 1)
+	huge := strings.Repeat("x", 1<<20)
+	for _, args := range [][]string{
+		{huge},
+		{"vm", huge},
+		{"vm", "add", huge},
+		{"vm", "show", huge},
+		{"vm", "edit", "x", "--memory", huge},
+		{"vm", "list", huge},
+		{"run", "show", huge},
+		{"power", "on", "--group", huge},
+		{"vm", "add", "a", "--" + huge},
+		{"key", "add", "x", huge},
+	} {
+		_, errs, status := run(t, lab, args...)
+		if status == exitDone || len(errs) > 3000 {
+			t.Errorf("%.40q: status %d and %d bytes of errors", args, status, len(errs))
+		}
+	}
+	var errs bytes.Buffer
+	endless := io.LimitReader(zeros{}, 1<<40)
+	status := Run(t.Context(), lab, []string{"import", "homelabmanager"}, IO{In: endless, Out: io.Discard, Err: &errs})
+	if status != exitFailed || !strings.Contains(errs.String(), "at most 16384 KiB") {
+		t.Errorf("status %d: %s", status, errs.String())
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
 func TestTyped(t *testing.T) {
 	for _, c := range []struct {
 		args []string

@@ -39,6 +39,9 @@ func hint(err error, format string, args ...any) error {
 // errSaid is a failure that has been told already.
 var errSaid = errors.New("failed")
 
+// longest is how much of an error's line is shown: what was typed may be huge.
+const longest = 800
+
 // report tells an error and what to do about it, and returns the exit status.
 func (s *session) report(err error) int {
 	if err == nil {
@@ -55,11 +58,11 @@ func (s *session) report(err error) int {
 	hints := map[string]bool{}
 	for _, e := range flatten(err) {
 		for line := range strings.Lines(e.Error()) {
-			fmt.Fprintln(s.io.Err, s.paint(red, "error:"), clean(strings.TrimRight(line, "\r\n")))
+			fmt.Fprintln(s.io.Err, s.paint(red, "error:"), cut(clean(strings.TrimRight(line, "\r\n")), longest))
 		}
 		if h := s.hint(e); h != "" && !hints[h] {
 			hints[h] = true
-			fmt.Fprintln(s.io.Err, clean(h))
+			fmt.Fprintln(s.io.Err, cut(clean(h), longest))
 		}
 	}
 	return status

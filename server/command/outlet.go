@@ -178,7 +178,7 @@ shuts the machine down first.`
 				return err
 			}
 		}
-		return s.switchAll(cmd.Context(), names, on, force)
+		return s.switchAll(cmd.Context(), names, on, force, s.sayf)
 	}
 	return cmd
 }
@@ -207,7 +207,7 @@ func (s *session) cutting(names []string, force bool) question {
 }
 
 // switchAll switches outlets in the order of what they require.
-func (s *session) switchAll(ctx context.Context, names []string, on, force bool) error {
+func (s *session) switchAll(ctx context.Context, names []string, on, force bool, say func(string, ...any)) error {
 	names = s.byRequirement(names)
 	if !on {
 		slices.Reverse(names)
@@ -216,7 +216,7 @@ func (s *session) switchAll(ctx context.Context, names []string, on, force bool)
 		if err := s.lab.SwitchOutlet(ctx, name, on, force); err != nil {
 			return err
 		}
-		s.sayf("outlet %s is %s", clean(name), s.paint(powerCell(power(on)).colour, onOff(on)))
+		say("outlet %s is %s", clean(name), s.paint(powerCell(power(on)).colour, onOff(on)))
 		return nil
 	})
 }

@@ -153,7 +153,7 @@ they require, and its guests come up by themselves.`,
 			return err
 		}
 		if !*opts.dry {
-			if err := s.switchAll(cmd.Context(), t.outlets, true, false); err != nil {
+			if err := s.switchAll(cmd.Context(), t.outlets, true, false, s.sayer(opts)); err != nil {
 				return err
 			}
 		}
@@ -206,7 +206,7 @@ the outlets are switched off now, whatever runs.`,
 		if err := s.wantPower(cmd.Context(), opts, t, model.PowerWantedOff, q.damage); err != nil || *opts.dry {
 			return err
 		}
-		if err := s.switchAll(cmd.Context(), cut, false, *force); err != nil || !*wait.wait {
+		if err := s.switchAll(cmd.Context(), cut, false, *force, s.sayer(opts)); err != nil || !*wait.wait {
 			return err
 		}
 		return s.awaitPower(cmd.Context(), t.hypervisors, *wait.timeout, "off", func(st model.HypervisorStatus) bool {
@@ -214,6 +214,15 @@ the outlets are switched off now, whatever runs.`,
 		})
 	}
 	return cmd
+}
+
+// sayer is where a command tells what it does: beside the answer when that is
+// JSON.
+func (s *session) sayer(opts options) func(string, ...any) {
+	if *opts.json {
+		return s.notef
+	}
+	return s.sayf
 }
 
 // shuttingDown says which guests go down with their machines.
@@ -230,14 +239,18 @@ func (s *session) shuttingDown(hypervisors []string) []string {
 // wantPower stores what power is wanted of the hypervisors.
 func (s *session) wantPower(ctx context.Context, opts options, t targets, wanted string, damage []string) error {
 	if *opts.dry {
+		say := s.sayer(opts)
 		for _, d := range damage {
-			s.sayf("%s", clean(d))
+			say("%s", clean(d))
 		}
 		for _, o := range t.outlets {
-			s.sayf("outlet %s would be switched %s", clean(o), wanted)
+			say("outlet %s would be switched %s", clean(o), wanted)
 		}
 	}
 	if len(t.hypervisors) == 0 {
+		if *opts.json {
+			return s.printJSON(outcome{DryRun: *opts.dry})
+		}
 		return nil
 	}
 	return s.commit(ctx, opts, change{

@@ -55,8 +55,8 @@ func vmFields(f *fields[model.VM]) {
 	f.number("nics", "network interfaces", func(vm *model.VM) *int { return &vm.NICs })
 	f.text("ip", "address of the first NIC, such as 192.168.1.20/24; empty is DHCP", func(vm *model.VM) *string { return &vm.IP })
 	f.text("salt-master", "its Salt master; empty is the settings' one", func(vm *model.VM) *string { return &vm.SaltMaster })
-	f.truth("enabled", "it has a domain while its profile is active", func(vm *model.VM) *bool { return &vm.Enabled })
-	f.truth("running", "its domain is on", func(vm *model.VM) *bool { return &vm.Running })
+	f.truth("enabled", "it has a domain while its profile is active; --enabled=false: none", func(vm *model.VM) *bool { return &vm.Enabled })
+	f.truth("running", "its domain is on; --running=false: off", func(vm *model.VM) *bool { return &vm.Running })
 	f.truth("protected", "nothing may remove its disks", func(vm *model.VM) *bool { return &vm.Protected })
 	f.suggest("profile", model.KindProfile)
 	f.suggest("hypervisor", model.KindHypervisor)
@@ -98,7 +98,7 @@ func only(cmd *cobra.Command, flag string, names []string) (string, error) {
 }
 
 func disks(vm model.VM) string {
-	text := "image's"
+	text := "image"
 	if vm.DiskGiB != 0 {
 		text = gib(vm.DiskGiB)
 	}

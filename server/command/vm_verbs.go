@@ -98,7 +98,7 @@ func (s *session) bringBack(ctx context.Context, names []string, changed bool) e
 		if err != nil {
 			return fmt.Errorf("%s is %s: %w", name, guest.State, err)
 		}
-		s.sayf("%s is %s: run %d on %s puts that right", clean(name), guest.State, run.ID, clean(vm.Hypervisor))
+		s.notef("%s is %s: run %d on %s puts that right", clean(name), guest.State, run.ID, clean(vm.Hypervisor))
 	}
 	return nil
 }
