@@ -59,8 +59,13 @@ func (o *observed) hypervisor(name string) model.HypervisorStatus {
 }
 
 // update changes the status of a hypervisor and tells watchers if it differs.
+// What is heard of one that was removed meanwhile does not count.
 func (o *observed) update(name string, change func(*model.HypervisorStatus)) {
 	o.mu.Lock()
+	if _, ok := o.store.State().Hypervisors[name]; !ok {
+		o.mu.Unlock()
+		return
+	}
 	old, ok := o.hypervisors[name]
 	if !ok {
 		old = o.unknown(name)
@@ -99,6 +104,10 @@ func (o *observed) outlet(name string) model.OutletStatus {
 // and said the same is no news.
 func (o *observed) setOutlet(name string, st model.OutletStatus) {
 	o.mu.Lock()
+	if _, ok := o.store.State().Outlets[name]; !ok {
+		o.mu.Unlock()
+		return
+	}
 	old, ok := o.outlets[name]
 	o.outlets = maps.Clone(o.outlets)
 	o.outlets[name] = st

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"homelab/model"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) time.Time { return noon.Add(-d) }
+
+func outlet(state model.Power, since time.Duration) outletSeen {
+	return outletSeen{OutletStatus: model.OutletStatus{State: state, Since: ago(since), Observed: ago(time.Second)}}
+}
+
+// online is a hypervisor on which "d" is applied and was verified.
+func online() seen {
+	return seen{joined: true, online: true, since: ago(time.Hour), applied: "d", verified: "d"}
+}
+
+func offline(since time.Duration) seen { return seen{joined: true, since: ago(since)} }
+
+func TestNext(t *testing.T) {
+	run := func(state model.RunState) *model.Run { return &model.Run{ID: 7, State: state, Digest: "d"} }
+	wanted := desired{name: "box", digest: "d", power: model.PowerWantedNone}
+	changed := func(change func(*desired)) desired { d := wanted; change(&d); return d }
+	known := func(o seen, change func(*seen)) seen { change(&o); return o }
+	failed := func(n int, since time.Duration) attempt {
+		return attempt{digest: "d", run: 7, failures: n, ended: ago(since), err: "no space"}
+	}
+	cases := []struct {
+		name string
+		d    desired
+		o    seen
+		want decision
+	}{
+		{"nobody joined", wanted, seen{}, decision{phase: model.PhaseNew}},
+		{"no agent", wanted, offline(time.Hour), decision{phase: model.PhaseOffline}},
+		{"in sync", wanted, online(), decision{phase: model.PhaseInSync}},
+		{"held", changed(func(d *desired) { d.hold = true; d.digest = "e" }), online(), decision{phase: model.PhaseHeld}},
+		{"another digest", changed(func(d *desired) { d.digest = "e" }), online(), decision{act: actRun, phase: model.PhasePending}},
+		{"after connecting", wanted, known(online(), func(o *seen) { o.verified = "" }), decision{act: actRun, phase: model.PhasePending}},
+		{"edits settle", changed(func(d *desired) { d.digest = "e"; d.settles = noon.Add(5) }), online(), decision{phase: model.PhasePending, wake: noon.Add(5)}},
+		{"edits have settled", changed(func(d *desired) { d.digest = "e"; d.settles = noon }), online(), decision{act: actRun, phase: model.PhasePending}},
+		{"incomplete", changed(func(d *desired) { d.digest, d.incomplete = "", "no image" }), online(), decision{phase: model.PhaseIncomplete, err: "no image"}},
+
+		{"queued", wanted, known(online(), func(o *seen) { o.run, o.runHeld = run(model.RunQueued), true }), decision{phase: model.PhasePending}},
+		{"applying another", changed(func(d *desired) { d.digest = "e" }), known(online(), func(o *seen) { o.run, o.runHeld = run(model.RunApplying), true }), decision{phase: model.PhaseApplying}},
+		{"waiting", wanted, known(online(), func(o *seen) { o.run, o.runHeld = run(model.RunWaiting), true }), decision{phase: model.PhaseWaiting}},
+		{"run perhaps lost", wanted, known(online(), func(o *seen) { o.run, o.quiet = run(model.RunApplying), ago(time.Second) }), decision{phase: model.PhaseApplying, wake: ago(time.Second).Add(lostAfter)}},
+		{"run lost", wanted, known(online(), func(o *seen) { o.run, o.quiet = run(model.RunApplying), ago(lostAfter) }), decision{act: actLost, phase: model.PhasePending}},
+		{"run lost while held", changed(func(d *desired) { d.hold = true }), known(online(), func(o *seen) { o.run, o.quiet = run(model.RunQueued), ago(lostAfter) }), decision{act: actLost, phase: model.PhasePending}},
+		{"run of an agent that is away", wanted, known(offline(time.Hour), func(o *seen) { o.run = run(model.RunApplying) }), decision{phase: model.PhaseOffline}},
+
+		{"failed just now", wanted, known(online(), func(o *seen) { o.verified, o.last = "", failed(1, 0) }), decision{phase: model.PhaseRetrying, err: "no space", retryAt: noon.Add(10 * time.Second), wake: noon.Add(10 * time.Second)}},
+		{"failed a while ago", wanted, known(online(), func(o *seen) { o.verified, o.last = "", failed(1, 10*time.Second) }), decision{act: actRun, phase: model.PhasePending}},
+		{"failed often", wanted, known(online(), func(o *seen) { o.verified, o.last = "", failed(99, 0) }), decision{phase: model.PhaseRetrying, err: "no space", retryAt: noon.Add(10 * time.Minute), wake: noon.Add(10 * time.Minute)}},
+		{"failed with another digest", changed(func(d *desired) { d.digest = "e" }), known(online(), func(o *seen) { o.last = failed(5, 0) }), decision{act: actRun, phase: model.PhasePending}},
+		{"failed in part, then edited back", wanted, known(online(), func(o *seen) { o.verified, o.last = "", attempt{digest: "e", failures: 1, ended: noon} }), decision{act: actRun, phase: model.PhasePending}},
+		{"cancelled", wanted, known(online(), func(o *seen) { o.verified, o.last = "", attempt{digest: "d", run: 7, cancelled: true} }), decision{phase: model.PhasePending, err: "run 7 was cancelled: `apply box` starts another"}},
+		{"cancelled, then edited", changed(func(d *desired) { d.digest = "e" }), known(online(), func(o *seen) { o.last = attempt{digest: "d", cancelled: true} }), decision{act: actRun, phase: model.PhasePending}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := next(c.d, c.o, noon); got != c.want {
+				t.Errorf("\n got %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestNextPower(t *testing.T) {
+	// nas feeds nothing of it, but plug requires it.
+	on := desired{name: "box", digest: "d", power: model.PowerWantedOn, powerSince: ago(time.Minute), outlets: []string{"plug"}, sources: []string{"nas", "plug"}, grace: haltGrace}
+	off := on
+	off.power = model.PowerWantedOff
+	with := func(o seen, nas, plug outletSeen) seen {
+		o.outlets = map[string]outletSeen{"nas": nas, "plug": plug}
+		return o
+	}
+	lit, dark := outlet(model.PowerOn, time.Hour), outlet(model.PowerOff, time.Hour)
+	change := func(x outletSeen, f func(*outletSeen)) outletSeen { f(&x); return x }
+	ordered := func(s seen, sd shutdown) seen { s.shutdown = sd; return s }
+
+	cases := []struct {
+		name string
+		d    desired
+		o    seen
+		want decision // of err, a part
+	}{
+		{"on: what is required first", on, with(offline(time.Hour), dark, dark), decision{act: actOn, outlet: "nas", phase: model.PhaseStarting}},
+		{"on: ordered already", on, with(offline(time.Hour), change(dark, func(x *outletSeen) { x.ordered = true }), dark), decision{phase: model.PhaseStarting}},
+		{"on: then its own", on, with(offline(time.Hour), lit, dark), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting}},
+		{"on: unknown is not on", on, with(offline(time.Hour), lit, outlet(model.PowerUnknown, 0)), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting}},
+		{"on: the order failed", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.Error = "refused" })), decision{phase: model.PhaseStarting, err: "outlet plug: refused", wake: ago(time.Second).Add(againTime)}},
+		{"on: the order failed a while ago", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.Error, x.Observed = "refused", ago(againTime) })), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting, err: "refused"}},
+		{"on: the agent is awaited", on, with(offline(time.Hour), lit, outlet(model.PowerOn, 10*time.Second)), decision{phase: model.PhaseStarting, wake: ago(10 * time.Second).Add(bootTime)}},
+		{"on: no agent comes", on, with(offline(time.Hour), lit, outlet(model.PowerOn, -bootTime)), decision{phase: model.PhaseStarting, wake: noon.Add(2 * bootTime)}},
+		{"on: no agent came", func() desired { d := on; d.powerSince = ago(time.Hour); return d }(), with(offline(time.Hour), lit, outlet(model.PowerOn, bootTime)), decision{phase: model.PhaseOffline, err: "its agent is not connected"}},
+		{"on: switched off by hand later", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.byHand = noon })), decision{phase: model.PhaseOff, err: "by hand"}},
+		{"on: switched off by hand before", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.byHand = ago(time.Hour) })), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting}},
+		{"on: nobody joined", on, with(seen{}, lit, lit), decision{phase: model.PhaseNew}},
+		{"on: the agent is there", on, with(online(), dark, dark), decision{phase: model.PhaseInSync}},
+
+		{"off: shut down first", off, with(online(), lit, lit), decision{act: actShutdown, phase: model.PhaseStopping}},
+		{"off: it shuts down", off, with(ordered(online(), shutdown{ordered: noon}), lit, lit), decision{phase: model.PhaseStopping, wake: noon.Add(haltTime)}},
+		{"off: it would not", off, with(ordered(online(), shutdown{noon, "busy"}), lit, lit), decision{phase: model.PhaseStopping, err: "busy", wake: noon.Add(againTime)}},
+		{"off: told again", off, with(ordered(online(), shutdown{ago(againTime), "busy"}), lit, lit), decision{act: actShutdown, phase: model.PhaseStopping, err: "busy"}},
+		{"off: it does not end", off, with(ordered(online(), shutdown{ordered: ago(haltTime)}), lit, lit), decision{phase: model.PhaseStopping, err: "--force"}},
+		{"off: grace", off, with(offline(time.Second), lit, lit), decision{phase: model.PhaseStopping, wake: ago(time.Second).Add(haltGrace)}},
+		{"off: cut", off, with(offline(time.Minute), lit, lit), decision{act: actOff, outlet: "plug", phase: model.PhaseStopping}},
+		{"off: grace from the wish", func() desired { d := off; d.powerSince = ago(time.Second); return d }(), with(offline(time.Hour), lit, lit), decision{phase: model.PhaseStopping, wake: ago(time.Second).Add(haltGrace)}},
+		{"off: it feeds another", off, with(offline(time.Minute), lit, change(lit, func(x *outletSeen) { x.blocked = "nuc is up" })), decision{phase: model.PhaseOff, err: "nuc is up"}},
+		{"off: switched on by hand later", off, with(offline(time.Minute), lit, change(lit, func(x *outletSeen) { x.byHand, x.handOn = noon, true })), decision{phase: model.PhaseOffline, err: "by hand"}},
+		{"off: what is required stays", off, with(offline(time.Minute), lit, dark), decision{phase: model.PhaseOff}},
+		{"off: held", func() desired { d := off; d.hold = true; return d }(), with(online(), lit, lit), decision{phase: model.PhaseHeld}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := next(c.d, c.o, noon)
+			if !strings.Contains(got.err, c.want.err) || c.want.err == "" && got.err != "" {
+				t.Errorf("error %q, want %q", got.err, c.want.err)
+			}
+			got.err, c.want.err = "", ""
+			if got != c.want {
+				t.Errorf("\n got %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSourcesAndDependents(t *testing.T) {
+	s := model.NewState()
+	for name, requires := range map[string][]string{"switch": nil, "nas": {"switch"}, "plug": {"nas", "gone"}, "a": {"b"}, "b": {"a"}} {
+		s.Outlets[name] = model.Outlet{Name: name, Requires: requires}
+	}
+	if got := strings.Join(sources(s, []string{"plug", "nas"}), " "); got != "switch nas plug" {
+		t.Errorf("sources: %s", got)
+	}
+	if got := strings.Join(dependentsFirst(sources(s, []string{"nas", "plug"}), []string{"nas", "plug"}), " "); got != "plug nas" {
+		t.Errorf("dependents first: %s", got)
+	}
+	if got := strings.Join(sources(s, []string{"a"}), " "); got != "b a" {
+		t.Errorf("a circle: %s", got)
+	}
+}
+
+func TestMachinePower(t *testing.T) {
+	d := desired{outlets: []string{"a", "b"}}
+	power := func(a, b model.Power) model.Power {
+		return machinePower(d, seen{outlets: map[string]outletSeen{"a": outlet(a, 0), "b": outlet(b, 0)}})
+	}
+	for _, c := range []struct{ a, b, want model.Power }{
+		{model.PowerOn, model.PowerOff, model.PowerOn},
+		{model.PowerOff, model.PowerOff, model.PowerOff},
+		{model.PowerOff, model.PowerUnknown, model.PowerUnknown},
+		{model.PowerUnknown, model.PowerOn, model.PowerOn},
+	} {
+		if got := power(c.a, c.b); got != c.want {
+			t.Errorf("%s and %s: %s", c.a, c.b, got)
+		}
+	}
+	if got := machinePower(desired{}, seen{}); got != model.PowerUnknown {
+		t.Errorf("without outlets: %s", got)
+	}
+	if got := machinePower(d, seen{online: true}); got != model.PowerOn {
+		t.Errorf("with an agent: %s", got)
+	}
+}
