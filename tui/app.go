@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -19,6 +20,9 @@ type Options struct {
 	Width, Height int
 	// NoColor draws without colours, whatever the terminal can do.
 	NoColor bool
+	// Open is the screen to begin with: the name of a screen, or "vm" or
+	// "hypervisor" and a name.
+	Open []string
 	// Now is the clock; its location is the one that times are shown in.
 	Now func() time.Time
 }
@@ -68,8 +72,10 @@ type app struct {
 	dark    bool
 	profile colorprofile.Profile
 
-	cache *cache
-	now   time.Time
+	cache  *cache
+	now    time.Time
+	tickID int
+	pulse  time.Duration // between ticks
 
 	tab     int
 	roots   []screen // by tab; nil until it is gone to
@@ -112,10 +118,11 @@ func New(lab Lab, opts Options) tea.Model {
 	a.paint()
 	a.watcher = lab.Watch()
 	context.AfterFunc(a.ctx, a.watcher.Close)
-	a.cache = look(lab) // cheap, and the first frame is whole
+	a.cache = look(lab, nil) // cheap, and the first frame is whole
 	a.roots = make([]screen, len(tabs))
 	a.roots[0] = tabs[0].make()
 	a.stack = []screen{a.roots[0]}
+	a.begin(opts.Open)
 	return a
 }
 
@@ -127,12 +134,35 @@ func (a *app) paint() {
 	a.theme = newTheme(a.dark, profile)
 }
 
+// begin puts the screen in front that was asked for.
+func (a *app) begin(at []string) {
+	if len(at) == 0 {
+		return
+	}
+	what, name := strings.ToLower(at[0]), strings.Join(at[1:], " ")
+	for i, t := range tabs {
+		if n := strings.ToLower(t.name); n == what || n == what+"s" {
+			a.show(i)
+		}
+	}
+	_, isVM := a.cache.vm(name)
+	_, isHV := a.cache.hypervisor(name)
+	switch {
+	case isVM && what == "vm":
+		a.stack = append(a.stack, &vmDetail{name: name})
+	case isHV && what == "hypervisor":
+		a.stack = append(a.stack, newHypervisor(name))
+	case name != "" || a.tab == 0 && what != "hypervisors":
+		a.toast = text(inkBad, signFailed+" there is no "+strings.Join(at, " "))
+	}
+}
+
 // Init starts watching.
 func (a *app) Init() tea.Cmd {
 	return tea.Batch(
 		a.top().refresh(a, nil),
-		watch(a.ctx, a.lab, a.watcher, time.Time{}),
-		tick(a.ctx, time.Second, a.opts.Now),
+		watch(a.ctx, a.lab, a.watcher, a.cache, time.Time{}),
+		a.tick(),
 		tea.RequestBackgroundColor,
 	)
 }
@@ -152,8 +182,10 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case changedMsg:
 		return a, a.changed(msg)
 	case tickMsg:
-		a.now = time.Time(msg)
-		return a, tick(a.ctx, a.beat(), a.opts.Now)
+		if msg.id == a.tickID {
+			a.now = msg.at
+			return a, a.tick()
+		}
 	case done:
 		return a, msg(a)
 	case answer:
@@ -168,17 +200,23 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // beat is how long the time that is shown may stand still: a second while a
-// run is under way, else ages are coarse.
+// run does something, else ages are coarse.
 func (a *app) beat() time.Duration {
-	if len(a.cache.status.Runs) > 0 {
-		return time.Second
+	for _, r := range a.cache.status.Runs {
+		if r.State != model.RunWaiting && !r.State.Ended() {
+			return time.Second
+		}
 	}
 	return 10 * time.Second
 }
 
 func (a *app) changed(msg changedMsg) tea.Cmd {
 	a.cache, a.now = msg.cache, a.opts.Now()
-	cmds := []tea.Cmd{watch(a.ctx, a.lab, a.watcher, msg.at)}
+	cmds := []tea.Cmd{watch(a.ctx, a.lab, a.watcher, a.cache, msg.at)}
+	if a.beat() < a.pulse {
+		a.tickID++ // what the slow chain brings is not heard any more
+		cmds = append(cmds, a.tick())
+	}
 	for _, s := range a.stack {
 		cmds = append(cmds, s.refresh(a, msg.dirty))
 	}

@@ -122,6 +122,14 @@ func powerSign(p model.Power) (string, string, ink) {
 	return signUnknown, "unknown", inkDim
 }
 
+// since says since when a hypervisor is in its phase.
+func since(l line, st model.HypervisorStatus, now time.Time) line {
+	if st.Since.IsZero() {
+		return l
+	}
+	return append(l, span{" since " + moment(now, st.Since), inkDim})
+}
+
 // agentWords says how a hypervisor's agent is.
 func agentWords(s model.AgentState) (string, ink) {
 	switch s {
@@ -130,7 +138,7 @@ func agentWords(s model.AgentState) (string, ink) {
 	case model.AgentOffline:
 		return "offline", inkWarn
 	}
-	return "never", inkDim
+	return "none", inkDim
 }
 
 // phaseLine says what a hypervisor is doing; progress is drawn where a run
@@ -145,7 +153,9 @@ func phaseLine(r *hvRow, now time.Time, w int) line {
 	case model.PhaseNew:
 		return text(inkDim, signNone+" no agent yet")
 	case model.PhaseOffline:
-		return text(inkWarn, signWarn+" agent offline")
+		return since(text(inkWarn, signWarn+" agent offline"), st, now)
+	case model.PhaseStarting, model.PhaseStopping:
+		return since(text(inkBusy, signHalf+" "+string(st.Phase)), st, now)
 	case model.PhaseHeld:
 		return text(inkWarn, signHalf+" held")
 	case model.PhaseWaiting:

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,13 +12,19 @@ import (
 // cache is what all screens of a session are drawn from: one snapshot of the
 // lab and what is derived from it. It is never changed, only replaced.
 type cache struct {
-	state   *model.State
-	status  model.Status
-	hvs     []hvRow // by name
-	vms     []vmRow // by name
-	notes   []note  // what needs attention, worst first
-	machine counts
-	guest   counts
+	state    *model.State
+	status   model.Status
+	hvs      []hvRow // by name
+	*vmTable         // the caches between which no VM has changed share it
+	notes    []note  // what needs attention, worst first
+	machine  counts
+	guest    counts
+}
+
+// vmTable is the VMs with their guests.
+type vmTable struct {
+	vms []vmRow          // by name
+	at  map[string][]int // by hypervisor, indices into vms
 }
 
 type counts struct{ running, wanted int }
@@ -46,25 +53,42 @@ type guest struct {
 	up   bool
 }
 
-// look takes a snapshot. prev saves work where nothing changed.
-func look(lab Lab) *cache {
+// look takes a snapshot. Where nothing has changed it takes over what prev,
+// which may be nil, has derived: a run that moves on costs little, however many
+// VMs there are.
+func look(lab Lab, prev *cache) *cache {
 	c := &cache{state: lab.State(), status: lab.Status()}
-	at := map[string][]int{}
-	active := c.state.ActiveProfile()
-	names := model.Names(c.state.VMs)
-	c.vms = make([]vmRow, 0, len(names))
-	for i, name := range names {
-		vm := c.state.VMs[name]
-		row := vmRow{VM: vm, guest: guestOf(vm, active, c.status.Hypervisors[vm.Hypervisor])}
-		row.search = vmSearch(row)
-		c.vms = append(c.vms, row)
-		at[vm.Hypervisor] = append(at[vm.Hypervisor], i)
+	if prev != nil && prev.state == c.state && sameGuests(prev.status, c.status) {
+		c.vmTable = prev.vmTable
+	} else {
+		c.vmTable = tableOf(c.state, c.status)
 	}
+	active := c.state.ActiveProfile()
 	for _, name := range model.Names(c.state.Hypervisors) {
-		c.addHypervisor(c.state.Hypervisors[name], at[name], active)
+		c.addHypervisor(c.state.Hypervisors[name], c.at[name], active)
 	}
 	c.notes = notesOf(c)
 	return c
+}
+
+// sameGuests tells whether all that guestOf looks at is the same.
+func sameGuests(a, b model.Status) bool {
+	return maps.EqualFunc(a.Hypervisors, b.Hypervisors, func(a, b model.HypervisorStatus) bool {
+		return a.Agent == b.Agent && (a.Phase == model.PhaseOff) == (b.Phase == model.PhaseOff) && slices.Equal(a.Guests, b.Guests)
+	})
+}
+
+func tableOf(s *model.State, status model.Status) *vmTable {
+	active, names := s.ActiveProfile(), model.Names(s.VMs)
+	t := &vmTable{vms: make([]vmRow, 0, len(names)), at: map[string][]int{}}
+	for i, name := range names {
+		vm := s.VMs[name]
+		row := vmRow{VM: vm, guest: guestOf(vm, active, status.Hypervisors[vm.Hypervisor])}
+		row.search = vmSearch(row)
+		t.vms = append(t.vms, row)
+		t.at[vm.Hypervisor] = append(t.at[vm.Hypervisor], i)
+	}
+	return t
 }
 
 func (c *cache) addHypervisor(hv model.Hypervisor, vms []int, active string) {
@@ -209,5 +233,5 @@ func (c *cache) fedBy(outlet string) []string {
 	return names
 }
 
-// vmTag names a run as people do.
+// runTag names a run as people do.
 func runTag(id uint64) string { return "run " + strconv.FormatUint(id, 10) }

@@ -11,12 +11,16 @@ import (
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 	"go.uber.org/goleak"
 
 	"homelab/model"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// teatest waits for a signal for ever.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/charmbracelet/x/exp/teatest/v2.NewTestModel.func2"))
+}
 
 func TestEditVM(t *testing.T) {
 	lab := newLab()
@@ -376,7 +380,7 @@ func TestContextEndsWatch(t *testing.T) {
 	lab := newLab()
 	ctx, cancel := context.WithCancel(t.Context())
 	a := New(lab, Options{Context: ctx, Width: 80, Height: 24}).(*app)
-	cmd := watch(a.ctx, a.lab, a.watcher, time.Time{})
+	cmd := watch(a.ctx, a.lab, a.watcher, a.cache, time.Time{})
 	cancel()
 	if msg := cmd(); msg != nil {
 		t.Errorf("the watch answered %v", msg)
@@ -401,5 +405,28 @@ func BenchmarkKey1000(b *testing.B) {
 	for b.Loop() {
 		a.Update(down)
 		_ = a.View()
+	}
+}
+
+// TestSimpleRunes checks the shortcut of width against the library.
+func TestSimpleRunes(t *testing.T) {
+	for r := rune(0); r < 0x3000; r++ {
+		if simple(r) && (harmful(r) || ansi.StringWidth(string(r)) != 1) {
+			t.Errorf("%U is not simple: it is %d wide", r, ansi.StringWidth(string(r)))
+		}
+	}
+	for _, s := range []string{signOn, signOff, signHalf, signUnknown, signDone, signFailed, signWarn, signRun, signNone, signChosen} {
+		if width(s) != 1 {
+			t.Errorf("%q is %d wide", s, width(s))
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	for at, want := range map[string]string{"vm web": "VMs › web", "hypervisor nuc": "Hypervisors › nuc", "history": "History", "outlets": "plug-nas", "vm nosuch": "there is no vm nosuch"} {
+		a := New(newLab(), Options{Context: t.Context(), Width: 80, Height: 24, Open: strings.Fields(at)}).(*app)
+		d := &driver{t: t, a: a, msgs: make(chan tea.Msg, 1000)}
+		d.run(a.Init())
+		d.see(want)
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden screens anew")
+// update tells whether the golden screens are to be written anew. The flag
+// -update is teatest's.
+func update() bool { return flag.Lookup("update").Value.String() == "true" }
 
 // TestScreens compares the main screens with the goldens in testdata, at the
 // three sizes that the dashboard is made for, and checks that every line is
@@ -70,7 +72,7 @@ func compare(t *testing.T, file, got string) {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
 	got = strings.Join(lines, "\n") + "\n"
-	if *update {
+	if update() {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -75,7 +75,7 @@ func (s *home) draw(a *app, w, h int) []line {
 		table := s.table(a, w, body-9)
 		notes = append(append(notes, table...), make([]line, body-9-len(table))...)
 		if chosen != nil {
-			notes = append(notes, rule("", w, "", inkRule), text(inkName, " "+chosen.Name))
+			notes = append(notes, rule("", w+1, "", inkRule), text(inkName, " "+chosen.Name))
 			notes = append(notes, overview(a, chosen, w)...)
 		}
 		return notes

@@ -200,8 +200,23 @@ func hypervisorActions(a *app, row func(a *app) *hvRow, edit binding) []action {
 		on(keyApprove, func(a *app, r *hvRow) tea.Cmd { return approve(a, r.run) }).only(run != nil && run.State == model.RunWaiting),
 		on(keyCancel, func(a *app, r *hvRow) tea.Cmd { return cancelRun(a, r.run) }).only(run != nil),
 		on(keyHold, hold),
+		on(keyRemoveHV, removeHypervisor),
 		on(edit, func(a *app, r *hvRow) tea.Cmd { return a.open(newHypervisorForm(a, r.Name)) }),
 	}
+}
+
+// removeHypervisor forgets a machine, its agent and the invites to it.
+func removeHypervisor(a *app, r *hvRow) tea.Cmd {
+	name := r.Name
+	return a.propose(change{
+		title: "Remove hypervisor " + name, verb: "remove it", least: stops,
+		lines: []line{text(inkText, "Its agent may not connect any more. The machine itself is left as it is.")},
+		edit: model.Edits(func(s *model.State) error {
+			delete(s.Agents, name)
+			delete(s.Invites, name)
+			return nil
+		}, model.Remove[model.Hypervisor](name)),
+	})
 }
 
 func startRun(a *app, name string, kind model.RunKind) tea.Cmd {

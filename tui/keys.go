@@ -46,6 +46,7 @@ func bind(show, short, long string, keys ...string) binding {
 var (
 	keyOpen     = bind("enter", "open", "open what is chosen", "enter")
 	keyEdit     = bind("e", "edit", "edit it", "e")
+	keyRemoveHV = bind("D", "", "remove the hypervisor from the lab; it must carry no VM", "D")
 	keyEditHV   = bind("E", "", "edit the hypervisor; e too where no VM is chosen", "E")
 	keyEditVM   = bind("enter", "edit", "edit (also e)", "enter", "e")
 	keyDetails  = bind("i", "details", "all that is known of it", "i")

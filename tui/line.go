@@ -24,7 +24,7 @@ func text(i ink, s string) line { return line{{s, i}} }
 // clean makes text harmless: control characters become pictures of
 // themselves, what reorders text or is no UTF-8 a replacement character.
 func clean(s string) string {
-	if plain(s) {
+	if plain(s) || harmlessText(s) {
 		return s
 	}
 	var b strings.Builder
@@ -37,9 +37,8 @@ func clean(s string) string {
 			b.WriteRune('\u2400' + r)
 		case r == 0x7f:
 			b.WriteRune('\u2421')
-		case r == utf8.RuneError, unicode.Is(unicode.Cc, r), r != '\u200d' && unicode.Is(unicode.Cf, r),
-			r == '\u2028', r == '\u2029':
-			b.WriteRune('\ufffd')
+		case harmful(r):
+			b.WriteRune(utf8.RuneError)
 		default:
 			b.WriteRune(r)
 		}
@@ -57,12 +56,38 @@ func plain(s string) bool {
 	return true
 }
 
+func harmlessText(s string) bool {
+	for _, r := range s {
+		if !simple(r) && (r == utf8.RuneError || harmful(r)) {
+			return false
+		}
+	}
+	return true
+}
+
+// harmful tells whether a rune does something other than being seen.
+func harmful(r rune) bool {
+	return r == utf8.RuneError || unicode.Is(unicode.Cc, r) || r == '\u2028' || r == '\u2029' ||
+		r != '\u200d' && unicode.Is(unicode.Cf, r)
+}
+
+// simple tells of the runes that nearly all text is made of that they are
+// harmless and one column wide. Others are looked up.
+func simple(r rune) bool {
+	return r >= 0x20 && r < 0x7f || r > 0xad && r < 0x300 || r >= 0x2010 && r <= 0x2027 ||
+		r >= 0x2190 && r <= 0x2199 || r >= 0x2212 && r <= 0x221a || r >= 0x2500 && r < 0x25fd || r == '✓' || r == '✗'
+}
+
 // width is the number of columns that cleaned text takes.
 func width(s string) int {
-	if plain(s) {
-		return len(s)
+	n := 0
+	for _, r := range s {
+		if !simple(r) {
+			return ansi.StringWidth(s)
+		}
+		n++
 	}
-	return ansi.StringWidth(s)
+	return n
 }
 
 // cut shortens cleaned text to at most w columns, with an ellipsis.
@@ -82,6 +107,9 @@ func cut(s string, w int) string {
 // fit makes a line exactly w columns wide: cut, or padded in the ink of its
 // last span.
 func (l line) fit(w int) line {
+	if l.fits(w) {
+		return l
+	}
 	out := make(line, 0, len(l)+1)
 	left := w
 	for _, s := range l {
@@ -104,6 +132,18 @@ func (l line) fit(w int) line {
 		pad = out[len(out)-1].ink
 	}
 	return append(out, span{blanks(left), pad})
+}
+
+// fits tells whether a line is clean and w columns wide already.
+func (l line) fits(w int) bool {
+	n := 0
+	for _, s := range l {
+		if !plain(s.text) && !harmlessText(s.text) {
+			return false
+		}
+		n += width(s.text)
+	}
+	return n == w && n > 0
 }
 
 // size is the number of columns that a line takes.

@@ -91,7 +91,7 @@ func logLines(r model.Record, w int) []logLine {
 		msg, colour = r.Error, inkBad
 	}
 	var out []logLine
-	for n, t := range wrap(msg, w-9) {
+	for n, t := range wrap(msg, w-stampWidth(w)) {
 		ll := logLine{text: t, ink: colour}
 		if n == 0 {
 			ll.at = r.Time
@@ -99,6 +99,14 @@ func logLines(r model.Record, w int) []logLine {
 		out = append(out, ll)
 	}
 	return out
+}
+
+// stampWidth is what the time takes before a line; a phone has no room for it.
+func stampWidth(w int) int {
+	if w < 50 {
+		return 0
+	}
+	return len("15:04:05 ")
 }
 
 // key scrolls and tells whether the key was meant for that.
@@ -144,8 +152,8 @@ func (l *logView) draw(a *app, w, h int) []line {
 	}
 	out := make([]line, 0, h)
 	for _, ll := range l.lines[l.top:min(l.top+h, len(l.lines))] {
-		at := "         "
-		if !ll.at.IsZero() {
+		at := blanks(stampWidth(w))
+		if !ll.at.IsZero() && at != "" {
 			at = ll.at.In(a.now.Location()).Format("15:04:05 ")
 		}
 		out = append(out, line{{at, inkDim}, {ll.text, ll.ink}})

@@ -74,7 +74,7 @@ var shades = map[ink]shade{
 	inkBad:   {"#ff7b72", "#cf222e", ansi.Red},
 	inkHead:  {"#8b949e", "#57606a", ansi.BrightBlack},
 	inkKey:   {"#d2a8ff", "#8250df", ansi.Magenta},
-	inkTab:   {"#ffffff", "#1f2328", ansi.BrightWhite},
+	inkTab:   {"#ffffff", "#1f2328", ansi.BrightWhite}, // of 16: the terminal's own
 	inkTabs:  {"#8b949e", "#57606a", ansi.BrightBlack},
 	inkRule:  {"#3d444d", "#d0d7de", ansi.BrightBlack},
 	inkGhost: {"#4b525b", "#afb8c1", ansi.BrightBlack},
@@ -100,7 +100,7 @@ func newTheme(dark bool, profile colorprofile.Profile) *theme {
 			st = st.Reverse(true)
 		}
 		if !colours {
-			t.plain[i], t.on[i] = sgr(st), sgr(append(ansi.Style{}, append(st, ansi.NewStyle(ansi.AttrBold)...)...))
+			t.bare(i, st)
 			continue
 		}
 		if s, ok := shades[i]; ok {
@@ -113,6 +113,17 @@ func newTheme(dark bool, profile colorprofile.Profile) *theme {
 		t.on[i] = t.onRow(i, st, dark, profile)
 	}
 	return t
+}
+
+// bare is how an ink looks without colours.
+func (t *theme) bare(i ink, st ansi.Style) {
+	switch i {
+	case inkField:
+		st = st.Underline(true)
+	case inkGhost:
+		st = st.Faint()
+	}
+	t.plain[i], t.on[i] = sgr(st), sgr(append(ansi.Style{}, st...).Bold())
 }
 
 // onRow is how an ink looks on a chosen row. A terminal of 16 colours has no
@@ -129,6 +140,8 @@ func (t *theme) onRow(i ink, st ansi.Style, dark bool, profile colorprofile.Prof
 
 func (s shade) pick(dark bool, profile colorprofile.Profile) color.Color {
 	switch {
+	case profile == colorprofile.ANSI && s.basic == ansi.BrightWhite:
+		return nil // the terminal's own: it is readable on either background
 	case profile == colorprofile.ANSI:
 		return s.basic
 	case dark:

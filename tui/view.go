@@ -110,7 +110,8 @@ func (a *app) statusLine() line {
 	case a.toast != nil:
 		return append(line{{" ", inkText}}, a.toast...)
 	}
-	if _, at := a.top().(*home); at || len(a.cache.notes) == 0 {
+	_, atHome := a.top().(*home)
+	if _, typing := a.top().(typist); typing || atHome || len(a.cache.notes) == 0 {
 		return nil
 	}
 	l := append(line{{" ", inkText}}, a.cache.notes[0].line(a.now)...)
@@ -147,7 +148,7 @@ func (a *app) keyLine() line {
 		}
 	}
 	l := line{{" ", inkText}}
-	left := a.w - 1 - end.size()
+	left := a.w - 2 - end.size()
 	for _, b := range normal {
 		k := a.keyNames([]binding{b})
 		if n := k.size(); n <= left {

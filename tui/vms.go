@@ -15,7 +15,7 @@ type vms struct {
 	list  list
 	on    string // hypervisor; empty is all
 	index []int  // into cache.vms, by row
-	seen  *cache
+	seen  *vmTable
 	name  int
 	hv    int
 }
@@ -24,10 +24,10 @@ func (s *vms) title() string { return "VMs" }
 func (s *vms) rows() *list   { return &s.list }
 
 func (s *vms) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
-	if s.seen == a.cache {
+	if s.seen == a.cache.vmTable {
 		return nil
 	}
-	s.seen = a.cache
+	s.seen = a.cache.vmTable
 	s.index = s.index[:0:0]
 	if s.on == "" {
 		for i := range a.cache.vms {
@@ -37,7 +37,6 @@ func (s *vms) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 		s.index = r.vms
 	}
 	keys, search := make([]string, len(s.index)), make([]string, len(s.index))
-	s.hv = 10
 	for n, i := range s.index {
 		keys[n], search[n] = a.cache.vms[i].Name, a.cache.vms[i].search
 	}
@@ -49,7 +48,7 @@ func (s *vms) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 
 func (s *vms) chosen(a *app) *vmRow {
 	n, ok := s.list.index()
-	if !ok || n >= len(s.index) || s.seen != a.cache {
+	if !ok || n >= len(s.index) || s.seen != a.cache.vmTable {
 		return nil
 	}
 	return &a.cache.vms[s.index[n]]

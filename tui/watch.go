@@ -21,13 +21,16 @@ type changedMsg struct {
 }
 
 // tickMsg brings the time, for ages.
-type tickMsg time.Time
+type tickMsg struct {
+	at time.Time
+	id int // of the chain of ticks that it belongs to
+}
 
 // done is what a command found out: a function that runs in Update.
 type done func(a *app) tea.Cmd
 
 // watch waits for changes and reads them. It ends with ctx.
-func watch(ctx context.Context, lab Lab, w *model.Watcher, last time.Time) tea.Cmd {
+func watch(ctx context.Context, lab Lab, w *model.Watcher, prev *cache, last time.Time) tea.Cmd {
 	return func() tea.Msg {
 		select {
 		case <-ctx.Done():
@@ -42,12 +45,15 @@ func watch(ctx context.Context, lab Lab, w *model.Watcher, last time.Time) tea.C
 			}
 		}
 		dirty := w.Take()
-		return changedMsg{look(lab), dirty, time.Now()}
+		return changedMsg{look(lab, prev), dirty, time.Now()}
 	}
 }
 
-// tick brings the time after d, or nothing once ctx has ended.
-func tick(ctx context.Context, d time.Duration, now func() time.Time) tea.Cmd {
+// tick brings the time after a while, or nothing once the session has ended.
+func (a *app) tick() tea.Cmd {
+	ctx, now, id := a.ctx, a.opts.Now, a.tickID
+	a.pulse = a.beat()
+	d := a.pulse
 	return func() tea.Msg {
 		t := time.NewTimer(d)
 		defer t.Stop()
@@ -55,7 +61,7 @@ func tick(ctx context.Context, d time.Duration, now func() time.Time) tea.Cmd {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			return tickMsg(now())
+			return tickMsg{now(), id}
 		}
 	}
 }

@@ -35,8 +35,11 @@ func lasted(d time.Duration) string {
 		return "0 s"
 	case d < time.Minute:
 		return strconv.Itoa(int(d.Seconds())) + " s"
-	case d < time.Hour:
+	case d < 10*time.Minute:
 		return fmt.Sprintf("%d min %02d s", int(d/time.Minute), int(d/time.Second)%60)
+	}
+	if d < time.Hour {
+		return strconv.Itoa(int(d/time.Minute)) + " min"
 	}
 	return fmt.Sprintf("%d h %02d min", int(d/time.Hour), int(d/time.Minute)%60)
 }
