@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func (c *chaos) setUp() {
 	c.must("image", "add", "img", "--path", "/srv/img.qcow2")
 	var script strings.Builder
 	for i := range cutVMs {
-		fmt.Fprintf(&script, "vm add v%d --hypervisor h1 --image img --detach\n", i)
+		fmt.Fprintf(&script, "vm add v%d --hypervisor h1 --image img\n", i)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(script.String()), "\n") {
 		c.must(strings.Fields(line)...)
@@ -100,7 +101,7 @@ func (c *chaos) setUp() {
 func (c *chaos) edit(i int) {
 	name := fmt.Sprintf("v%d", i%changed)
 	c.eventually("the edit is taken", 30*time.Second, func() error {
-		_, err := c.ssh(nil, "vm", "edit", name, "--memory", strconv.Itoa(512+i), "--yes", "--detach")
+		_, err := c.ssh(nil, "vm", "edit", name, "--memory", strconv.Itoa(512+i), "--yes")
 		return err
 	})
 }
@@ -176,10 +177,10 @@ func (c *chaos) watch(name string, stop <-chan struct{}) {
 	}
 }
 
-// collect reads one session's records: ascending, none twice, and the same as
-// any other session saw.
+// collect reads one session's records: those of a run ascending, none twice,
+// and the same as in any other session.
 func (c *chaos) collect(name string, records *json.Decoder) {
-	last := uint64(0)
+	last := map[uint64]uint64{} // by run
 	for {
 		var r model.Record
 		if records.Decode(&r) != nil {
@@ -187,8 +188,8 @@ func (c *chaos) collect(name string, records *json.Decoder) {
 		}
 		text := fmt.Sprintf("%d %s %s %s", r.Run, r.State, r.Level, r.Message)
 		c.mu.Lock()
-		if r.Seq <= last {
-			c.bad = append(c.bad, fmt.Sprintf("%s saw record %d after %d in one session", name, r.Seq, last))
+		if r.Seq <= last[r.Run] {
+			c.bad = append(c.bad, fmt.Sprintf("%s saw record %d of run %d after %d in one session", name, r.Seq, r.Run, last[r.Run]))
 		}
 		if c.seen[name] == nil {
 			c.seen[name] = map[uint64]string{}
@@ -198,7 +199,7 @@ func (c *chaos) collect(name string, records *json.Decoder) {
 		}
 		c.seen[name][r.Seq] = text
 		c.mu.Unlock()
-		last = r.Seq
+		last[r.Run] = r.Seq
 	}
 }
 
@@ -210,11 +211,9 @@ func (c *chaos) kept() []model.Record {
 	slices.SortFunc(runs, func(a, b model.Run) int { return int(a.ID) - int(b.ID) })
 	var all []model.Record
 	for _, r := range runs {
-		for _, line := range lines(c.must("logs", strconv.FormatUint(r.ID, 10), "--json")) {
-			var rec model.Record
-			c.decode(line, &rec)
-			all = append(all, rec)
-		}
+		var records []model.Record
+		c.decode(c.must("logs", strconv.FormatUint(r.ID, 10), "--json"), &records)
+		all = append(all, records...)
 		if !r.State.Ended() {
 			c.t.Errorf("run %d is still %s", r.ID, r.State)
 		}
@@ -226,16 +225,28 @@ func (c *chaos) kept() []model.Record {
 // only between runs: a plan without changes leaves nothing behind.
 func (c *chaos) checkStore() {
 	c.t.Helper()
-	last := model.Record{}
 	all := c.kept()
-	for _, r := range all {
-		switch {
-		case r.Seq <= last.Seq:
-			c.t.Errorf("record %d of run %d follows record %d of run %d", r.Seq, r.Run, last.Seq, last.Run)
+	// A run that is superseded while it waits ends among another's records.
+	slices.SortStableFunc(all, func(a, b model.Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	ends := map[uint64]int{}
+	for i, r := range all {
+		if r.State.Ended() {
+			ends[r.Run]++
+		}
+		if i == 0 {
+			continue
+		}
+		switch last := all[i-1]; {
+		case r.Seq == last.Seq:
+			c.t.Errorf("record %d is there twice, in run %d and run %d", r.Seq, last.Run, r.Run)
 		case r.Run == last.Run && r.Seq != last.Seq+1:
 			c.t.Errorf("run %d has no record between %d and %d", r.Run, last.Seq, r.Seq)
 		}
-		last = r
+	}
+	for run, n := range ends {
+		if n != 1 {
+			c.t.Errorf("run %d ended %d times", run, n)
+		}
 	}
 	if len(all) < cuts*5 {
 		c.t.Errorf("only %d records of %d applies", len(all), cuts)
@@ -270,11 +281,7 @@ func (c *chaos) eventuallyWatched() {
 // was made anew has another.
 func (c *chaos) states() map[string]string {
 	c.t.Helper()
-	matches, _ := filepath.Glob(filepath.Join(c.dir, "agent-h1", "*", "terraform.tfstate"))
-	if len(matches) != 1 {
-		c.t.Fatalf("terraform states: %q", matches)
-	}
-	text, err := os.ReadFile(matches[0])
+	text, err := os.ReadFile(filepath.Join(c.dir, "agent-h1", "terraform.tfstate"))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -21,14 +21,14 @@ func BenchmarkEditToTerraform(b *testing.B) {
 	l.must("hypervisor", "add", "h1", "--platform", "sandbox")
 	l.must("image", "add", "img", "--path", "/srv/img.qcow2")
 	for i := range 30 {
-		l.must("vm", "add", fmt.Sprintf("v%d", i), "--hypervisor", "h1", "--image", "img", "--detach")
+		l.must("vm", "add", fmt.Sprintf("v%d", i), "--hypervisor", "h1", "--image", "img")
 	}
 	l.join("h1", "")
 	l.inSync("h1", time.Minute)
 	var took []time.Duration
 	b.ResetTimer()
 	for i := range b.N {
-		l.must("vm", "edit", "v1", "--memory", strconv.Itoa(600+i), "--yes", "--detach")
+		l.must("vm", "edit", "v1", "--memory", strconv.Itoa(600+i), "--yes")
 		l.inSync("h1", time.Minute)
 		took = append(took, l.editToTerraform())
 	}
@@ -43,9 +43,9 @@ func (l *lab) editToTerraform() time.Duration {
 	l.decode(l.must("history", "--limit", "1", "--json"), &revisions)
 	var runs []model.Run
 	l.decode(l.must("run", "list", "h1", "--json"), &runs)
-	for _, line := range lines(l.must("logs", strconv.FormatUint(runs[0].ID, 10), "--json")) {
-		var r model.Record
-		l.decode(line, &r)
+	var records []model.Record
+	l.decode(l.must("logs", strconv.FormatUint(runs[0].ID, 10), "--json"), &records)
+	for _, r := range records {
 		if r.State == model.RunPlanning {
 			return r.Time.Sub(revisions[0].Time)
 		}

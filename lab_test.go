@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -263,15 +262,4 @@ func (p *process) terminate() {
 	case <-time.After(20 * time.Second):
 		p.kill()
 	}
-}
-
-// lines splits JSON lines.
-func lines(text string) []string {
-	var all []string
-	s := bufio.NewScanner(strings.NewReader(text))
-	s.Buffer(nil, 1<<20)
-	for s.Scan() {
-		all = append(all, s.Text())
-	}
-	return all
 }

@@ -218,7 +218,7 @@ func (b *bench) foreignSurvives(t *testing.T, devenv, domain string, first guest
 	const squatter = "squatter_on_thinkpad"
 	b.foreign(squatter)
 	theirs := b.domain(squatter)
-	b.must("vm", "add", "squatter", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "128MiB", "--detach")
+	b.must("vm", "add", "squatter", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "128MiB")
 	b.eventually("the run stops at the foreign domain", time.Minute, func() error {
 		out, err := b.ssh(nil, "hypervisor", "show", "thinkpad", "--json")
 		if err == nil && !strings.Contains(out, "vm adopt squatter") {
