@@ -213,7 +213,7 @@ func TestOldRunsArePruned(t *testing.T) {
 	if _, err := s.Log(2, 0, 9); err == nil {
 		t.Error("the log of run 2 is still there")
 	}
-	if m := messages(t, s, 7, 0, 9); len(m) != 2 {
+	if m := messages(t, s, 7, 0, 9); len(m) != 1 {
 		t.Errorf("run 7 has %v", m)
 	}
 	if all, _ := s.Runs(""); len(all) != 52 || all[0].ID != other.ID {
