@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -99,7 +100,7 @@ func (c change) question(impacts []model.Impact) question {
 	}
 	q := question{damage: slices.Clone(c.ask)}
 	if text := damage.String(); text != "" {
-		q.damage = append(q.damage, strings.Split(text, "\n")...)
+		q.damage = append(q.damage, few(strings.Split(text, "\n"))...)
 	}
 	var losing []string
 	for _, i := range damage.Lost {
@@ -113,6 +114,16 @@ func (c change) question(impacts []model.Impact) question {
 		q.word = "destroy " + count(len(losing), "VM", "VMs")
 	}
 	return q
+}
+
+// mostLines is how many VMs a person is told about one by one.
+const mostLines = 30
+
+func few(lines []string) []string {
+	if len(lines) <= mostLines {
+		return lines
+	}
+	return append(lines[:mostLines:mostLines], fmt.Sprintf("and %d more like these; --dry-run --json names all", len(lines)-mostLines))
 }
 
 // outcome is what a command that changes something answers in JSON. Revision is
@@ -142,8 +153,11 @@ func (s *session) tell(opts options, c change, rev model.Revision, impacts []mod
 	default:
 		s.sayf("revision %d: %s", rev.Number, clean(c.done))
 	}
-	for _, i := range impacts {
+	for _, i := range impacts[:min(len(impacts), mostLines)] {
 		s.tellImpact(i)
+	}
+	if more := len(impacts) - mostLines; more > 0 {
+		s.sayf("  and %s more; --json names all", count(more, "VM", "VMs"))
 	}
 	if *opts.dry && len(impacts) == 0 {
 		s.sayf("  no VM is touched")

@@ -16,6 +16,7 @@ func hypervisors(s *session) noun[model.Hypervisor] {
 		name:   func(h *model.Hypervisor) *string { return &h.Name },
 		fresh:  model.NewHypervisor,
 		fields: hypervisorFields,
+		next:   "agent invite %s",
 		json: func(_ *model.State, h model.Hypervisor) any {
 			return hypervisorJSON{h, s.hypervisorStatus(h.Name)}
 		},

@@ -255,6 +255,9 @@ func (s *session) followRun(ctx context.Context, id uint64, asJSON, approved boo
 		approved = true
 		return s.approve(ctx, run, false)
 	})
+	if errors.Is(err, errInterrupted) {
+		s.notef("run %d goes on without you; stop it with: cancel %d", id, id)
+	}
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type noun[T any] struct {
 	fields func(*fields[T])
 	// complete fills in what add was not told, or says what to choose from.
 	complete func(*fields[T], *T) error
+	next     string // what to do once one is added, with %s for its name
 	json     func(*model.State, T) any
 	header   []string
 	row      func(*model.State, T) []cell
@@ -126,6 +127,12 @@ func (n noun[T]) add(example, long string) *cobra.Command {
 		return n.s.commit(cmd.Context(), opts, change{
 			edit: model.Add(thing),
 			done: fmt.Sprintf("%s %s is added", n.kind.Word(), args[0]),
+			then: func(bool) error {
+				if n.next != "" {
+					n.s.notef("next: "+n.next, shellQuote(args[0]))
+				}
+				return nil
+			},
 		})
 	}
 	return cmd

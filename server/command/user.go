@@ -13,11 +13,12 @@ func users(s *session) noun[model.User] {
 		s: s, kind: model.KindUser, word: "user", plural: "users",
 		all:   func(st *model.State) map[string]model.User { return st.Users },
 		name:  func(u *model.User) *string { return &u.Name },
-		fresh: func(name string) model.User { return model.User{Name: name, Role: model.RoleAdmin} },
+		fresh: func(name string) model.User { return model.User{Name: name, Role: model.RoleViewer} },
 		fields: func(f *fields[model.User]) {
 			f.text("role", "viewer, operator or admin", func(u *model.User) *string { return (*string)(&u.Role) })
 			f.choices("role", string(model.RoleViewer), string(model.RoleOperator), string(model.RoleAdmin))
 		},
+		next:   "key add %s < id_ed25519.pub",
 		json:   func(_ *model.State, u model.User) any { return u },
 		header: []string{"name", "role", "keys", "changed"},
 		row: func(_ *model.State, u model.User) []cell {
@@ -31,7 +32,7 @@ func userCommand(s *session) *cobra.Command {
 	return parent(
 		&cobra.Command{Use: "user", Aliases: []string{"users"}, Short: "The people who may connect"},
 		n.list(),
-		n.add("user add alice --role admin", "Add a user. It is a key that lets a person in: key add NAME < id_ed25519.pub"),
+		n.add("user add alice --role admin", "Add a user, a viewer unless --role says more. It is a key that lets a person in: key add NAME < id_ed25519.pub"),
 		n.edit("user edit alice --name bob"),
 		removeUser(s, n),
 	)
