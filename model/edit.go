@@ -109,7 +109,7 @@ func (e *NotFoundError) Error() string {
 type ExistsError struct{ Ref Ref }
 
 func (e *ExistsError) Error() string {
-	return fmt.Sprintf("there is already a %s named %q", e.Ref.Kind.Word(), e.Ref.Name)
+	return fmt.Sprintf("there is already %s named %q", e.Ref.Kind.a(), e.Ref.Name)
 }
 
 // ConflictError says that an object was changed since the version that an edit

@@ -48,6 +48,15 @@ func (k Kind) Word() string {
 	return strings.ReplaceAll(string(k), "_", " ")
 }
 
+// a is Word with its article.
+func (k Kind) a() string {
+	word := k.Word()
+	if strings.ContainsRune("aeiou", rune(word[0])) {
+		return "an " + word
+	}
+	return "a " + word
+}
+
 func tableOf[T any]() table[T] {
 	for _, t := range tables {
 		if tt, ok := t.(table[T]); ok {

@@ -149,11 +149,27 @@ func (c *checker) refers(ok bool, field string, to Ref) {
 		return
 	}
 	if to.Name == "" {
-		c.rule(false, field, "", "is missing: name a "+to.Kind.Word())
+		c.rule(false, field, "", "must name "+to.Kind.a()+"; "+c.known(to.Kind))
 		return
 	}
 	c.dangles = append(c.dangles, dangle{c.ref, to, len(c.errs)})
-	c.rule(false, field, to.Name, "is no "+to.Kind.Word()+" of this lab")
+	c.rule(false, field, to.Name, "is no "+to.Kind.Word()+" of this lab; "+c.known(to.Kind))
+}
+
+// known tells what a reference could name instead.
+func (c *checker) known(k Kind) string {
+	t, err := objectsOf(k)
+	if err != nil {
+		return ""
+	}
+	names := t.names(c.s)
+	switch len(names) {
+	case 0:
+		return "it has none yet"
+	case 1:
+		return "it has " + names[0]
+	}
+	return "it has " + enumerate(names, 5)
 }
 
 // distinct checks that a list names nothing twice.

@@ -160,6 +160,17 @@ func TestMessageNamesFieldValueAndRule(t *testing.T) {
 	if want := `VM "web": memory_mib "3" must be between 16 and 16777216 MiB`; err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
+	for want, e := range map[string]model.Edit{
+		`VM "web": image "arch" is no image of this lab; it has debian and fedora`: changeVM("web", func(v *model.VM) { v.Image = "arch" }),
+		`VM "web": image "" must name an image; it has debian and fedora`:          changeVM("web", func(v *model.VM) { v.Image = "" }),
+	} {
+		if err := model.Validate(with(t, lab(), e)); err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+	}
+	if got := (&model.ExistsError{Ref: model.Ref{Kind: model.KindImage, Name: "debian"}}).Error(); got != `there is already an image named "debian"` {
+		t.Error(got)
+	}
 	f := model.FieldErrors(fmt.Errorf("around: %w", errors.Join(errors.New("x"), err)))
 	if len(f) != 1 || f[0].Field != "memory_mib" || f[0].Value != "3" || f[0].Ref.Name != "web" {
 		t.Errorf("got %v", f)
