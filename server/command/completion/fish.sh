@@ -23,7 +23,7 @@ function __@NAME@_complete
     set -l prefix (string match -r -- '^--[^=]*=' (commandline -ct))
     for line in (ssh -n -o BatchMode=yes -o ConnectTimeout=3 -o LogLevel=quiet -o ControlMaster=auto \
             -o ControlPath=$HOME/.ssh/homelab-%C -o ControlPersist=60 @HOST@ "__complete"(string join '' -- (__@NAME@_quote $typed[2..])) 2>/dev/null)
-        string match -qr '^:[0-9]+$' -- $line; or echo $prefix$line
+        string match -qr '^:[0-9]+$' -- $line; or echo "$prefix$line"
     end
 end
 
