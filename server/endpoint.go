@@ -58,7 +58,7 @@ func (s *Server) endpoint() *ssh.Server {
 	}
 	emulate := srv.PtyHandler
 	srv.PtyHandler = func(ctx ssh.Context, sess ssh.Session, pty ssh.Pty) (func() error, error) {
-		s.watchWindow(sess)
+		s.watchWindow(sess, pty.Term)
 		return emulate(ctx, sess, pty)
 	}
 	return srv
@@ -111,15 +111,15 @@ func (s *Server) handleSession(sess ssh.Session) {
 	log := s.log.With("user", who.name, "address", sess.RemoteAddr().String())
 	defer recovered(sess, log)
 	lab := s.lab(who, sess.LocalAddr().String())
-	if args := sess.Command(); len(args) > 0 || sess.RawCommand() != "" {
-		s.runCommand(sess, lab, args, log)
-		return
-	}
-	if _, _, ok := sess.Pty(); !ok {
+	win := s.window(sess)
+	switch args := sess.Command(); {
+	case len(args) > 0 || sess.RawCommand() != "":
+		s.runCommand(sess, lab, args, win, log)
+	case win == nil:
 		s.explain(sess, lab)
-		return
+	default:
+		s.runDashboard(sess, lab, win, log)
 	}
-	s.runDashboard(sess, lab, log)
 }
 
 // subsystem wraps a subsystem's handler: no middleware runs for it, so it is

@@ -19,7 +19,7 @@ const exitUsage = 2
 
 // runCommand runs one command on a session, with a pty or without, and exits
 // with its status.
-func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, log *slog.Logger) {
+func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *window, log *slog.Logger) {
 	if len(args) == 0 {
 		fmt.Fprint(sess.Stderr(), "error: the command is empty: `help` lists what there is\n")
 		_ = sess.Exit(exitUsage)
@@ -33,8 +33,7 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, log *slog
 
 	start := time.Now()
 	stdio := command.IO{In: sess, Out: sess, Err: sess.Stderr(), Address: lab.address}
-	if _, _, ok := sess.Pty(); ok {
-		win := s.window(sess)
+	if win != nil {
 		helpers.Go(func() {
 			select {
 			case <-ctx.Done():
@@ -45,7 +44,7 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, log *slog
 		stdio.PTY = true
 		stdio.Width, _ = win.get()
 		// Only a terminal is sent colours, and only those that it has.
-		profile := colorprofile.Env(environ(sess))
+		profile := colorprofile.Env(environ(sess, win))
 		stdio.Out = &colorprofile.Writer{Forward: sess, Profile: profile}
 		stdio.Err = &colorprofile.Writer{Forward: stdio.Err, Profile: profile}
 	}

@@ -18,10 +18,9 @@ import (
 // runDashboard runs the dashboard on a session with a pty until the person
 // quits, the client is gone, or the server stops. The session has a context of
 // its own: the connection's outlives it.
-func (s *Server) runDashboard(sess ssh.Session, lab *lab, log *slog.Logger) {
+func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, log *slog.Logger) {
 	ctx, cancel := context.WithCancel(sess.Context())
 	defer cancel()
-	win := s.window(sess)
 	in := &endingReader{r: sess}
 	p := s.program(ctx, sess, lab, win, in)
 	// Quitting waits for the program's loop, which a client that reads nothing
@@ -53,7 +52,7 @@ func (s *Server) runDashboard(sess ssh.Session, lab *lab, log *slog.Logger) {
 
 // program is the dashboard's program for one session's terminal.
 func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, in io.Reader) *tea.Program {
-	env := environ(sess)
+	env := environ(sess, win)
 	profile := colorprofile.Env(env)
 	width, height := win.get()
 	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII})
@@ -75,12 +74,8 @@ func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *w
 }
 
 // environ is the client's environment, its terminal included.
-func environ(sess ssh.Session) []string {
-	env := sess.Environ()
-	if pty, _, ok := sess.Pty(); ok {
-		env = append(env, "TERM="+pty.Term)
-	}
-	return env
+func environ(sess ssh.Session, win *window) []string {
+	return append(sess.Environ(), "TERM="+win.term)
 }
 
 // forwardWindow tells the program each new size; of several the last is enough.

@@ -7,8 +7,10 @@ import (
 )
 
 // window is the size of one session's terminal: the latest, within what is
-// drawn for anybody.
+// drawn for anybody. It is asked instead of the session's own Pty, which
+// races with resizes.
 type window struct {
+	term    string        // TERM
 	changed chan struct{} // there is a new size
 	gone    chan struct{} // closed when the client's side of the session is gone
 
@@ -48,8 +50,8 @@ func clamp(w ssh.Window) ssh.Window {
 // watchWindow drains the window changes of a session that asked for a pty, from
 // then on, whatever the session does: the library's channel holds one of them,
 // and a second would stall every session of the connection.
-func (s *Server) watchWindow(sess ssh.Session) {
-	w := &window{changed: make(chan struct{}, 1), gone: make(chan struct{})}
+func (s *Server) watchWindow(sess ssh.Session, term string) {
+	w := &window{term: term, changed: make(chan struct{}, 1), gone: make(chan struct{})}
 	_, changes, _ := sess.Pty()
 	s.windows.Store(sess, w)
 	if size, ok := <-changes; ok { // the first is there already
@@ -64,12 +66,10 @@ func (s *Server) watchWindow(sess ssh.Session) {
 	}()
 }
 
-// window of a session with a pty.
+// window is that of a session with a pty; nil is that it has none.
 func (s *Server) window(sess ssh.Session) *window {
 	if w, ok := s.windows.Load(sess); ok {
 		return w.(*window)
 	}
-	gone := make(chan struct{})
-	close(gone)
-	return &window{changed: make(chan struct{}), gone: gone, size: clamp(ssh.Window{})}
+	return nil
 }
