@@ -290,3 +290,25 @@ func TestReadersWhileIngesting(t *testing.T) {
 		t.Errorf("%d messages", got)
 	}
 }
+
+func TestWhatCannotBeWrittenIsNotThere(t *testing.T) {
+	s := open(t)
+	commit(t, s, lab(1))
+	run := newRun(t, s, "thinkpad")
+	before := s.State()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit("ann", "", setMemory("vm-0", 0, 99)); err == nil || s.State() != before {
+		t.Errorf("committed: %v", err)
+	}
+	if ack, err := s.Ingest("thinkpad", "sp", []model.Record{state(1, run.ID, model.RunApplying)}); err == nil || ack != 0 {
+		t.Errorf("acknowledged %d, %v", ack, err)
+	}
+	if got := s.ActiveRuns()[run.ID].State; got != model.RunQueued {
+		t.Errorf("the run is %s", got)
+	}
+	if _, err := s.NewRun(model.Run{Hypervisor: "a"}, nil); err == nil || len(s.ActiveRuns()) != 1 {
+		t.Errorf("a run was made: %v", err)
+	}
+}
