@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,24 +31,14 @@ until it is interrupted. --json is a list of records, and with -f a line each.`,
 	follow := cmd.Flags().BoolP("follow", "f", false, "go on while it grows")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		name := args[0]
-		_, isName := s.state().Hypervisors[name]
 		l := &log{s: s, out: s.io.Out, json: *asJSON}
-		switch {
-		case isName && *follow:
-			return l.followHypervisor(cmd.Context(), name)
-		case isName:
-			id, err := s.newestRun(name)
-			if err != nil {
-				return err
-			}
-			l.run = id
-		default:
-			id, err := strconv.ParseUint(name, 10, 64)
-			if err != nil {
-				return &model.NotFoundError{Ref: model.Ref{Kind: model.KindHypervisor, Name: name}}
-			}
-			l.run = id
+		_, isName := s.state().Hypervisors[args[0]]
+		if isName && *follow {
+			return l.followHypervisor(cmd.Context(), args[0])
+		}
+		var err error
+		if l.run, err = s.runOf(args[0], isName); err != nil {
+			return err
 		}
 		if _, err := s.lab.Run(l.run); err != nil {
 			return s.noRun(err)
@@ -63,6 +54,19 @@ until it is interrupted. --json is a list of records, and with -f a line each.`,
 		return l.drain()
 	}
 	return cmd
+}
+
+// runOf finds the run that logs is to show: a hypervisor's newest, or the one
+// of that number.
+func (s *session) runOf(text string, isName bool) (uint64, error) {
+	if isName {
+		return s.newestRun(text)
+	}
+	id, err := strconv.ParseUint(strings.TrimPrefix(text, "#"), 10, 64)
+	if err != nil {
+		return 0, &model.NotFoundError{Ref: model.Ref{Kind: model.KindHypervisor, Name: text}}
+	}
+	return id, nil
 }
 
 // newestRun is the run under way on a hypervisor, or else the newest that is
