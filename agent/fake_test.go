@@ -118,9 +118,7 @@ func (s *fakeServer) until(what string, f func() bool) {
 	s.t.Helper()
 	deadline := time.After(patience)
 	for {
-		s.mu.Lock()
-		ok, changed := f(), s.changed
-		s.mu.Unlock()
+		ok, changed := s.try(f)
 		if ok {
 			return
 		}
@@ -132,6 +130,12 @@ func (s *fakeServer) until(what string, f func() bool) {
 			s.t.Fatalf("waited in vain for: %s\nerrors: %q\n%s", what, s.errors, logOf(s.records))
 		}
 	}
+}
+
+func (s *fakeServer) try(f func() bool) (bool, chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock() // f may end the test
+	return f(), s.changed
 }
 
 func logOf(records []model.Record) string {
@@ -380,6 +384,8 @@ func start(t *testing.T, opts Options) *running {
 	})
 	return r
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 type testWriter struct{ t *testing.T }
 

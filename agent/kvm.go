@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -105,7 +106,8 @@ func bootProbe(ctx context.Context, accel, cpu string, limit time.Duration) erro
 	case err == nil:
 		return errors.New("KVM's guest ended without having run")
 	}
-	return fmt.Errorf("KVM does not start a guest: %w: %s", err, stderr.String())
+	why, _, _ := strings.Cut(stderr.String(), "\n")
+	return fmt.Errorf("KVM does not start a guest: %w: %s", err, why)
 }
 
 func findQEMU() (string, error) {

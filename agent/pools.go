@@ -96,23 +96,25 @@ func (v *virt) poolPath(ctx context.Context, pool libvirt.StoragePool) (string, 
 	return p.Path, xml.Unmarshal([]byte(text), &p)
 }
 
-// diskFiles are the files that a domain's XML has as disks.
-func diskFiles(text string) ([]string, error) {
+// hasDisk tells whether a domain's XML has a volume as a disk, named by its
+// pool (as the provider does it) or by its path (as people do).
+func hasDisk(text string, x volume, path string) (bool, error) {
 	var d struct {
 		Disks []struct {
 			Source struct {
-				File string `xml:"file,attr"`
+				File   string `xml:"file,attr"`
+				Pool   string `xml:"pool,attr"`
+				Volume string `xml:"volume,attr"`
 			} `xml:"source"`
 		} `xml:"devices>disk"`
 	}
 	if err := xml.Unmarshal([]byte(text), &d); err != nil {
-		return nil, err
+		return false, err
 	}
-	var files []string
 	for _, disk := range d.Disks {
-		if disk.Source.File != "" {
-			files = append(files, disk.Source.File)
+		if s := disk.Source; s.File == path || s.Pool == x.Pool && s.Volume == x.Name {
+			return true, nil
 		}
 	}
-	return files, nil
+	return false, nil
 }

@@ -192,7 +192,7 @@ func (t *terraform) Plan(dir string, vars map[string]string, vms int) (*command,
 	if err != nil {
 		return nil, err
 	}
-	return &command{process: p, total: planTime + time.Duration(vms)*planTime/450}, nil
+	return &command{process: p, total: (planTime + time.Duration(vms)*planTime/450).Round(time.Second)}, nil
 }
 
 // Apply starts the apply of the plan that was made last.

@@ -16,7 +16,7 @@ import (
 )
 
 // callTime is the deadline of one libvirt call; its RPC can deadlock.
-const callTime = 20 * time.Second
+var callTime = 20 * time.Second
 
 // virt is the platform of real guests, and the connection to libvirt: opened
 // when it is needed, given up when a call does not return, one call at a time.

@@ -97,7 +97,7 @@ func (v *virt) foreignVolumes(ctx context.Context, vm wire.VM, st state, hasDoma
 			continue
 		}
 		if hasDomain { // it is ours by now
-			used, err := v.uses(ctx, vm.ID, path)
+			used, err := v.uses(ctx, vm.ID, x, path)
 			if err != nil {
 				return nil, err
 			}
@@ -128,8 +128,8 @@ func (v *virt) volumePath(ctx context.Context, x volume) (string, error) {
 	})
 }
 
-// uses tells whether the domain of a VM has that file as a disk.
-func (v *virt) uses(ctx context.Context, id, path string) (bool, error) {
+// uses tells whether the domain of a VM has that volume as a disk.
+func (v *virt) uses(ctx context.Context, id string, x volume, path string) (bool, error) {
 	d, ok, err := v.find(ctx, id)
 	if err != nil || !ok {
 		return false, err
@@ -138,8 +138,7 @@ func (v *virt) uses(ctx context.Context, id, path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	files, err := diskFiles(text)
-	return slices.Contains(files, path), err
+	return hasDisk(text, x, path)
 }
 
 // volumes are the volumes that the state has.
@@ -276,6 +275,5 @@ func (v *virt) Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool,
 			errs, acted = append(errs, v.stopFor(ctx, j, d, "because it is not wanted on")), true
 		}
 	}
-	// The pools show what was made and removed.
 	return acted, errors.Join(append(errs, makeSeedsOnly(j.a.f, m))...)
 }
