@@ -60,7 +60,7 @@ func Run(ctx context.Context, lab Lab, args []string, stdio IO) int {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	if stdio.PTY {
-		s.key = readKeys(ctx, stdio.In, func() { stop(errInterrupted) })
+		s.key = readKeys(stdio.In, func() { stop(errInterrupted) })
 	}
 	root := newRoot(s)
 	root.SetArgs(args)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,6 +89,7 @@ func (s *session) hint(err error) string {
 		missing *model.NotFoundError
 		exists  *model.ExistsError
 		moved   *model.ConflictError
+		field   *model.FieldError
 	)
 	switch {
 	case errors.As(err, &advised):
@@ -100,12 +102,22 @@ func (s *session) hint(err error) string {
 		if verb := command(exists.Ref.Kind); verb != "" {
 			return fmt.Sprintf("change it with: %s edit %s", verb, shellQuote(exists.Ref.Name))
 		}
+	case errors.As(err, &field):
+		if near := nearest(field.Value, s.names(fieldKinds[field.Field])); len(near) > 0 && !slices.Contains(near, field.Value) {
+			return "did you mean " + orList(near) + "?"
+		}
 	case errors.As(err, &moved):
 		if verb := command(moved.Ref.Kind); verb != "" {
 			return fmt.Sprintf("look at it with: %s show %s", verb, shellQuote(moved.Ref.Name))
 		}
 	}
 	return ""
+}
+
+// fieldKinds are the kinds of things that fields name.
+var fieldKinds = map[string]model.Kind{
+	"image": model.KindImage, "hypervisor": model.KindHypervisor, "profiles": model.KindProfile,
+	"salt_master": model.KindSaltMaster, "outlets": model.KindOutlet, "requires": model.KindOutlet,
 }
 
 func (s *session) missingHint(ref model.Ref) string {

@@ -20,7 +20,7 @@ type keys <-chan byte
 
 // readKeys reads a terminal until it ends; Ctrl-C calls interrupt. The
 // goroutine ends with the terminal, which ends with the session.
-func readKeys(ctx context.Context, in io.Reader, interrupt func()) keys {
+func readKeys(in io.Reader, interrupt func()) keys {
 	typed := make(chan byte, 256)
 	go func() {
 		defer close(typed)
@@ -34,8 +34,7 @@ func readKeys(ctx context.Context, in io.Reader, interrupt func()) keys {
 				}
 				select {
 				case typed <- b:
-				case <-ctx.Done():
-					return
+				default: // nobody asks: Ctrl-C must not wait behind it
 				}
 			}
 			if err != nil {

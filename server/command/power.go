@@ -115,8 +115,18 @@ func (s *session) toCut(t targets, force bool) ([]string, question) {
 	}
 	cut = unique(cut)
 	q := s.cutting(cut, force)
-	if !force {
-		q.damage = append(q.damage, s.shuttingDown(t.hypervisors)...)
+	if force {
+		return cut, q
+	}
+	q.damage = append(q.damage, s.shuttingDown(t.hypervisors)...)
+	st := s.state()
+	for _, h := range t.hypervisors {
+		for _, o := range st.Hypervisors[h].Outlets {
+			if st.Outlets[o].Essential {
+				q.damage = append(q.damage, fmt.Sprintf("%s is fed by %s, which is essential: it carries this server or the way to it, and off may mean for good", h, o))
+				q.word = h
+			}
+		}
 	}
 	return cut, q
 }
