@@ -11,5 +11,6 @@
 // The package promises that no I/O happens in Update or View (it is in
 // commands, whose answers are functions that run in Update), that nothing that
 // a machine or a person wrote reaches the terminal as a control sequence, and
-// that all that it started ends with the program or with Options.Context.
+// that all that it started ends with the program or with Options.Context, except
+// that an order which was given is carried through (for a minute at most).
 package tui

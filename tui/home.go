@@ -88,7 +88,7 @@ func (s *home) notes(a *app, w, h int) []line {
 	room := 1
 	switch {
 	case h >= 30:
-		room = 5
+		room = 4
 	case h >= 16:
 		room = 3
 	}

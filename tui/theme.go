@@ -59,30 +59,32 @@ type theme struct {
 	on    [inks]string
 }
 
-// shade is one colour: for a dark background, a light one, and a terminal of
-// 16 colours.
+// shade is one colour: for a dark background and a light one, in true colour
+// and in 256 (chosen, since the nearest is seldom the right one), and for a
+// terminal of 16 colours.
 type shade struct {
-	dark, light string
-	basic       ansi.BasicColor
+	dark, light       string
+	dark256, light256 ansi.IndexedColor
+	basic             color.Color // nil is the terminal's own
 }
 
 var shades = map[ink]shade{
-	inkDim:   {"#7d8590", "#6e7781", ansi.BrightBlack},
-	inkGood:  {"#56d364", "#1a7f37", ansi.Green},
-	inkBusy:  {"#58a6ff", "#0969da", ansi.Blue},
-	inkWarn:  {"#e3b341", "#9a6700", ansi.Yellow},
-	inkBad:   {"#ff7b72", "#cf222e", ansi.Red},
-	inkHead:  {"#8b949e", "#57606a", ansi.BrightBlack},
-	inkKey:   {"#d2a8ff", "#8250df", ansi.Magenta},
-	inkTab:   {"#ffffff", "#1f2328", ansi.BrightWhite}, // of 16: the terminal's own
-	inkTabs:  {"#8b949e", "#57606a", ansi.BrightBlack},
-	inkRule:  {"#3d444d", "#d0d7de", ansi.BrightBlack},
-	inkGhost: {"#4b525b", "#afb8c1", ansi.BrightBlack},
+	inkDim:   {"#7d8590", "#6e7781", 245, 243, ansi.BrightBlack},
+	inkGood:  {"#56d364", "#1a7f37", 77, 28, ansi.Green},
+	inkBusy:  {"#58a6ff", "#0969da", 75, 26, ansi.Blue},
+	inkWarn:  {"#e3b341", "#9a6700", 179, 94, ansi.Yellow},
+	inkBad:   {"#ff7b72", "#cf222e", 210, 160, ansi.Red},
+	inkHead:  {"#8b949e", "#57606a", 246, 242, ansi.BrightBlack},
+	inkKey:   {"#d2a8ff", "#8250df", 183, 92, ansi.Magenta},
+	inkTab:   {"#ffffff", "#1f2328", 231, 234, nil},
+	inkTabs:  {"#8b949e", "#57606a", 246, 242, ansi.BrightBlack},
+	inkRule:  {"#3d444d", "#d0d7de", 238, 252, ansi.BrightBlack},
+	inkGhost: {"#4b525b", "#afb8c1", 240, 249, ansi.BrightBlack},
 }
 
 var (
-	chosenShade = shade{"#21364f", "#ddf4ff", ansi.Blue}
-	fieldShade  = shade{"#262c36", "#eaeef2", ansi.BrightBlack}
+	chosenShade = shade{"#21364f", "#ddf4ff", 237, 254, ansi.Blue}
+	fieldShade  = shade{"#262c36", "#eaeef2", 236, 255, ansi.BrightBlack}
 )
 
 // newTheme makes the theme for a terminal.
@@ -140,10 +142,12 @@ func (t *theme) onRow(i ink, st ansi.Style, dark bool, profile colorprofile.Prof
 
 func (s shade) pick(dark bool, profile colorprofile.Profile) color.Color {
 	switch {
-	case profile == colorprofile.ANSI && s.basic == ansi.BrightWhite:
-		return nil // the terminal's own: it is readable on either background
 	case profile == colorprofile.ANSI:
 		return s.basic
+	case profile == colorprofile.ANSI256 && dark:
+		return s.dark256
+	case profile == colorprofile.ANSI256:
+		return s.light256
 	case dark:
 		return lipgloss.Color(s.dark)
 	}

@@ -190,6 +190,14 @@ func (s *vmDetail) draw(a *app, w, h int) []line {
 	return vmPane(a, vm, w)
 }
 
+// conflictLine says what to do about a domain that bears a VM's name.
+func conflictLine(vm *vmRow) line {
+	if vm.guest.word != "conflict" {
+		return nil
+	}
+	return text(inkBad, "a domain of that name is not ours: vm adopt "+vm.Name)
+}
+
 // vmPane is the detail of a VM, in lines of label and value.
 func vmPane(a *app, vm *vmRow, w int) []line {
 	yes := func(b bool, is, not string) string {
@@ -232,6 +240,9 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		fact("protected", text(inkText, yes(vm.Protected, "yes: its disks cannot be removed", "no"))),
 		fact("changed", text(inkDim, fmt.Sprintf("%s, revision %d", age(a.now, vm.Changed), vm.Version))),
 		fact("id", text(inkDim, vm.ID)),
+	}
+	if l := conflictLine(vm); l != nil {
+		out = append(out, nil, fact("trouble", l))
 	}
 	return out
 }

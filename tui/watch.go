@@ -69,10 +69,11 @@ func (a *app) tick() tea.Cmd {
 // answer is what async found out.
 type answer struct{ do done }
 
-// async does something that may take time, off the event loop.
+// async does something that may take time, off the event loop. What was
+// ordered is carried through even if the session ends meanwhile.
 func (a *app) async(f func(ctx context.Context) done) tea.Cmd {
 	a.busy++
-	ctx := a.ctx
+	ctx := context.WithoutCancel(a.ctx)
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
