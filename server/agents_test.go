@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -247,6 +248,20 @@ func TestRolesAreHeldTo(t *testing.T) {
 	}
 	if h := l.srv.store.State().Hypervisors["box"]; h.PowerWanted != model.PowerWantedOn || h.Address != "" {
 		t.Errorf("%+v", h)
+	}
+	l.commit(httpOutlet("plug", model.HTTPOutlet{OnURL: "http://10.0.0.9/on?password=secret", OffURL: "http://10.0.0.9/off"}))
+	for user, sees := range map[*lab]bool{viewer: false, operator: false, l.admin(): true} {
+		history, err := user.History(0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(history)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "secret") != sees || strings.Contains(user.State().Outlets["plug"].HTTP.OnURL, "secret") != sees {
+			t.Errorf("%s sees the password: %v", user.name, !sees)
+		}
 	}
 	// Whose key is gone may nothing, on a session that is still open.
 	l.commit(model.Remove[model.User]("operator"))

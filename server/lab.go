@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	gossh "golang.org/x/crypto/ssh"
 
@@ -20,6 +21,7 @@ type lab struct {
 	name    string // of the user
 	key     string // fingerprint that it connected with
 	address string // HOST:PORT that it connected to
+	seen    atomic.Pointer[redacted]
 }
 
 var (
@@ -57,7 +59,6 @@ func (l *lab) may(need model.Role) error {
 }
 
 func (l *lab) User() model.User      { return l.s.store.State().Users[l.name] }
-func (l *lab) State() *model.State   { return l.s.store.State() }
 func (l *lab) Status() model.Status  { return l.s.observed.status() }
 func (l *lab) Watch() *model.Watcher { return l.s.store.Hub().Watch() }
 
@@ -66,10 +67,6 @@ func (l *lab) Run(id uint64) (model.Run, error)            { return l.s.store.Ru
 
 func (l *lab) Log(run, after uint64, limit int) ([]model.Record, error) {
 	return l.s.store.Log(run, after, limit)
-}
-
-func (l *lab) History(before uint64, limit int) ([]model.Revision, error) {
-	return l.s.store.Revisions(before, limit)
 }
 
 func (l *lab) Preview(edit model.Edit) ([]model.Impact, error) {

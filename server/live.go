@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -75,14 +74,21 @@ func (l *live) begin() (done func(), ok bool) {
 	return l.handlers.Done, true
 }
 
-// wait waits until no channel is handled any more, or ctx ends.
-func (l *live) wait(ctx context.Context) {
-	done := make(chan struct{})
-	go func() { l.handlers.Wait(); close(done) }()
+// wait waits until nothing is handled any more, but no longer than patience.
+func (l *live) wait(patience time.Duration) {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
 	select {
-	case <-done:
-	case <-ctx.Done():
+	case <-l.idle():
+	case <-timeout.C:
 	}
+}
+
+// idle is closed when nothing is handled any more.
+func (l *live) idle() <-chan struct{} {
+	idle := make(chan struct{})
+	go func() { l.handlers.Wait(); close(idle) }() // ends with the last handler
+	return idle
 }
 
 // onStop registers how to end a session when the server stops; the returned

@@ -18,6 +18,10 @@ const (
 	maxEditPause = time.Second
 )
 
+// errorPause is the pause after the server itself failed, for lack of space
+// for example.
+const errorPause = 10 * time.Second
+
 // reconciler carries out what next decides for one hypervisor. All but the
 // first group of fields belongs to its goroutine.
 type reconciler struct {
@@ -155,7 +159,7 @@ func (r *reconciler) edited(now time.Time) {
 // step looks, decides and acts until there is nothing to do now. It returns
 // when to look again at the latest.
 func (r *reconciler) step(ctx context.Context) time.Time {
-	var dec decision
+	var wake time.Time
 	for range 3 {
 		state := r.s.store.State()
 		h, ok := state.Hypervisors[r.name]
@@ -165,16 +169,22 @@ func (r *reconciler) step(ctx context.Context) time.Time {
 		now := time.Now()
 		r.look(state, h, now)
 		d, o := r.desired(state, h), r.seen(state)
-		dec = next(d, o, now)
+		dec := next(d, o, now)
 		r.show(d, o, dec, now)
-		if !r.act(ctx, dec) {
+		wake = dec.wake
+		again, err := r.act(ctx, dec)
+		if err != nil {
+			r.s.log.Error("reconciling", "hypervisor", r.name, "error", err)
+			wake = now.Add(errorPause)
+		}
+		if !again || err != nil {
 			break
 		}
 	}
 	if r.firstEdit.IsZero() {
-		return dec.wake
+		return wake
 	}
-	return earliest(dec.wake, r.settles)
+	return earliest(wake, r.settles)
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -220,29 +230,20 @@ func (r *reconciler) tell(h model.Hypervisor) {
 }
 
 // act carries a decision out; true is that there may be more to do at once.
-func (r *reconciler) act(ctx context.Context, dec decision) bool {
+func (r *reconciler) act(ctx context.Context, dec decision) (again bool, err error) {
 	switch dec.act {
 	case actOn, actOff:
 		r.s.log.Info("switching", "hypervisor", r.name, "outlet", dec.outlet, "on", dec.act == actOn)
-		r.s.outlets.request(dec.outlet, dec.act == actOn)
-		return false // its status will tell
+		r.s.outlets.request(dec.outlet, dec.act == actOn) // its status will tell
 	case actShutdown:
 		r.orderShutdown(ctx)
-		return false
 	case actLost:
-		if err := r.lose(); err != nil {
-			r.s.log.Error("ending a lost run", "hypervisor", r.name, "error", err)
-			return false
-		}
-		return true
+		return true, r.lose()
 	case actRun:
-		if _, err := r.startRun(model.RunApply); err != nil {
-			r.s.log.Error("starting a run", "hypervisor", r.name, "error", err)
-			return false
-		}
-		return true
+		_, err := r.startRun(model.RunApply)
+		return true, err
 	}
-	return false
+	return false, nil
 }
 
 // orderShutdown orders without waiting for the answer, which comes on r.down.

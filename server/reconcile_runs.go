@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -129,11 +130,10 @@ func (r *reconciler) startRun(kind model.RunKind) (model.Run, error) {
 		ID: run.ID, Kind: kind, Digest: r.config.Digest, Announced: r.announced(placements),
 		Review: r.state.Hypervisors[r.name].Policy == model.PolicyReview,
 	}
-	// If it cannot be sent the connection is over, and the run is lost.
-	if err := r.conn.send(wire.Frame{Kind: wire.KindRun, Run: &frame}); err != nil {
-		return run, nil
-	}
 	r.sent = run.ID
+	if err := r.conn.send(wire.Frame{Kind: wire.KindRun, Run: &frame}); err != nil {
+		return model.Run{}, errors.Join(err, r.lose())
+	}
 	r.s.log.Info("run ordered", "hypervisor", r.name, "run", run.ID, "kind", kind, "digest", run.Digest, "revision", run.Revision)
 	return run, nil
 }

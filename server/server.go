@@ -158,11 +158,14 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) stopServing() {
 	s.opts.Listener.Close()
 	s.live.endSessions(2 * time.Second)
+	// Clients hang up when they have read how their sessions ended; one that
+	// is cut off first takes it for a failure of the connection.
+	s.live.wait(500 * time.Millisecond)
 	_ = s.ssh.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	_ = s.ssh.Shutdown(ctx) // waits for what Close closed
-	s.live.wait(ctx)
+	s.live.wait(3 * time.Second)
 }
 
 // connectLine is what a person types to get in.

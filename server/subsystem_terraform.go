@@ -2,8 +2,10 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
+	"sync"
 
 	"charm.land/ssh"
 )
@@ -16,9 +18,15 @@ func (s *Server) serveTerraform(sess ssh.Session, who identity, log *slog.Logger
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(sess.Context())
+	defer cancel()
+	var helper sync.WaitGroup
+	helper.Go(func() { keepAlive(ctx, sess, s.keepalive, func() { closeConn(sess) }) })
 	if _, err := io.Copy(sess, bytes.NewReader(config.Tar)); err != nil {
 		return err
 	}
+	cancel()
+	helper.Wait()
 	log.Info("config fetched", "hypervisor", who.name, "digest", config.Digest, "bytes", len(config.Tar))
 	return nil
 }

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"encoding/json"
+
+	"homelab/model"
+)
+
+// What tells an outlet's device what to do may hold a password: the URLs and
+// bodies of HTTP are shown to admins only.
+
+// redacted is a state as those see it who are no admins, kept because it is
+// asked for with every screen.
+type redacted struct{ from, to *model.State }
+
+// State is the desired state, without what this user may not see.
+func (l *lab) State() *model.State {
+	state := l.s.store.State()
+	if state.Users[l.name].Role == model.RoleAdmin {
+		return state
+	}
+	if r := l.seen.Load(); r != nil && r.from == state {
+		return r.to
+	}
+	to := state.Clone()
+	for name, o := range to.Outlets {
+		o.HTTP = model.HTTPOutlet{}
+		to.Outlets[name] = o
+	}
+	l.seen.Store(&redacted{state, to})
+	return to
+}
+
+// History is the revisions, without what this user may not see.
+func (l *lab) History(before uint64, limit int) ([]model.Revision, error) {
+	revisions, err := l.s.store.Revisions(before, limit)
+	if err != nil || l.User().Role == model.RoleAdmin {
+		return revisions, err
+	}
+	for n := range revisions {
+		changes := make([]model.ObjectChange, len(revisions[n].Changes))
+		for i, c := range revisions[n].Changes {
+			if c.Kind == model.KindOutlet {
+				c.Before, c.After = withoutHTTP(c.Before), withoutHTTP(c.After)
+			}
+			changes[i] = c
+		}
+		revisions[n].Changes = changes
+	}
+	return revisions, nil
+}
+
+func withoutHTTP(object json.RawMessage) json.RawMessage {
+	var fields map[string]json.RawMessage
+	if len(object) == 0 || json.Unmarshal(object, &fields) != nil {
+		return nil
+	}
+	delete(fields, "http")
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return nil
+	}
+	return text
+}
