@@ -40,6 +40,9 @@ func TestScreens(t *testing.T) {
 		{"remove", "2 d"},
 		{"switch", "3 end a"},
 		{"outlet-off", "4 end o"},
+		{"power-off", "o"},
+		{"approve", "end y"},
+		{"palette", ": t h"},
 	}
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 12}} {
 		for _, s := range screens {

@@ -1,9 +1,7 @@
 package tui
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -150,7 +148,7 @@ func (s *history) table(a *app, w, h int) []line {
 	cols := []column{
 		{head: "REV", w: 5, right: true},
 		{head: "WHEN", w: 12, drop: 2},
-		{head: "WHO", w: 10, drop: 1},
+		{head: "WHO", w: 14, drop: 1},
 		{head: "WHAT", w: 20, grow: true},
 	}
 	return s.list.draw(w, h, cols, func(i int) []line {
@@ -186,134 +184,3 @@ func (s *revision) actions(*app) []action {
 }
 
 func (s *revision) draw(a *app, w, h int) []line { return window(diffLines(a, s.rev, w-2), &s.top, h) }
-
-// changedWords says in a few words what a revision changed.
-func changedWords(r model.Revision) string {
-	var parts []string
-	for i, c := range r.Changes {
-		if i == 3 && len(r.Changes) > 4 {
-			parts = append(parts, fmt.Sprintf("%d more", len(r.Changes)-i))
-			break
-		}
-		name := c.Kind.Word() + " " + c.Name
-		if c.Kind == model.KindSettings {
-			name = "settings"
-		}
-		switch {
-		case len(c.Before) == 0:
-			parts = append(parts, name+" added")
-		case len(c.After) == 0:
-			parts = append(parts, name+" removed")
-		default:
-			var keys []string
-			for _, d := range diff(c) {
-				if len(d.after) > 16 {
-					d.after = ""
-				}
-				keys = append(keys, strings.TrimSpace(d.key+" "+d.after))
-			}
-			parts = append(parts, name+": "+strings.Join(keys, ", "))
-		}
-	}
-	return orNone(strings.Join(parts, "; "))
-}
-
-// fieldDiff is one field before and after.
-type fieldDiff struct{ key, before, after string }
-
-// diff compares both sides of a change, field by field.
-func diff(c model.ObjectChange) []fieldDiff {
-	before, after := decode(c.Before), decode(c.After)
-	var out []fieldDiff
-	for _, k := range model.Names(merged(before, after)) {
-		switch k {
-		case "version", "created", "changed":
-			continue
-		}
-		if b, a := show(before[k]), show(after[k]); b != a {
-			out = append(out, fieldDiff{k, b, a})
-		}
-	}
-	return out
-}
-
-func decode(data json.RawMessage) map[string]any {
-	var m map[string]any
-	if len(data) == 0 {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	_ = d.Decode(&m) // what cannot be read shows as nothing
-	return m
-}
-
-func merged(a, b map[string]any) map[string]any {
-	out := map[string]any{}
-	for k, v := range a {
-		out[k] = v
-	}
-	for k, v := range b {
-		out[k] = v
-	}
-	return out
-}
-
-// show says a JSON value shortly.
-func show(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	case []any:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = show(e)
-		}
-		return strings.Join(parts, ", ")
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "?"
-	}
-	return string(b)
-}
-
-// diffLines shows a revision field by field.
-func diffLines(a *app, r model.Revision, w int) []line {
-	out := []line{
-		{{fmt.Sprintf(" Revision %d", r.Number), inkName}, {" by " + r.Who + ", " + moment(a.now, r.Time), inkDim}},
-		text(inkDim, " "+r.Via),
-	}
-	for _, c := range r.Changes {
-		sign, colour := "~", inkWarn
-		switch {
-		case len(c.Before) == 0:
-			sign, colour = "+", inkGood
-		case len(c.After) == 0:
-			sign, colour = "−", inkBad
-		}
-		out = append(out, line{{" " + sign + " ", colour}, {c.Kind.Word() + " ", inkDim}, {c.Name, inkName}})
-		for _, d := range diff(c) {
-			l := text(inkDim, "   "+d.key).fit(18)
-			switch {
-			case len(c.Before) == 0 && empty(d.after), len(c.After) == 0 && empty(d.before):
-				continue
-			case len(c.Before) == 0:
-				l = append(l, span{d.after, inkText})
-			case len(c.After) == 0:
-				l = append(l, span{d.before, inkDim})
-			default:
-				l = append(l, span{orNone(d.before), inkDim}, span{" → ", inkDim}, span{orNone(d.after), inkText})
-			}
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
-// empty tells whether a value is not worth showing of a thing that came or went.
-func empty(s string) bool { return s == "" || s == "0" || s == "false" }

@@ -154,7 +154,8 @@ func layout(cols []column, w int) []int {
 				worst = i
 			}
 		}
-		if worst < 0 {
+		if worst < 0 { // the first gives way
+			ws[0] = max(ws[0]-(total-w), 4)
 			break
 		}
 		total -= ws[worst] + gap

@@ -73,7 +73,7 @@ func (s *profiles) draw(a *app, w, h int) []line {
 		lw = w * 45 / 100
 	}
 	cols := []column{
-		{head: "PROFILE", w: s.name, grow: true},
+		{head: "PROFILE", w: s.name},
 		{head: "ACTIVE", w: 8},
 		{head: "VMS", w: 4, right: true},
 	}
@@ -99,6 +99,9 @@ func (s *profiles) pane(a *app, h int) []line {
 	}
 	out := []line{{{" MEMBERS OF ", inkHead}, {name, inkHead}}}
 	all := s.members[name]
+	if len(all) == 0 {
+		out = append(out, text(inkDim, " none: a VM's own form says which profiles it is in"))
+	}
 	for n, i := range all {
 		if len(out) == h-1 && n < len(all)-1 {
 			return append(out, text(inkDim, "   and "+strconv.Itoa(len(all)-n)+" more"))

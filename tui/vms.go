@@ -76,20 +76,17 @@ func (s *vms) draw(a *app, w, h int) []line {
 
 func (s *vms) table(a *app, w, h int) []line {
 	cols := []column{
-		{head: "NAME", w: s.name, grow: true},
+		{head: "NAME", w: s.name},
 		{head: "STATE", w: 10},
 		{head: "HYPERVISOR", w: s.hv, drop: 3},
 		{head: "ROLE", w: 9, drop: 7},
 		{head: "PROFILES", w: 12, drop: 6},
 		{head: "MEMORY", w: 7, drop: 4, right: true},
 		{head: "CPU", w: 3, drop: 5, right: true},
-		{head: "IP", w: 15, drop: 2},
+		{head: "IP", w: 15, drop: 2, grow: true},
 	}
 	if s.on != "" {
-		cols[2].drop = 9
-		if w < wide {
-			cols[2].w, cols[2].drop = w, 99
-		}
+		cols[2].w, cols[2].drop = w, 99 // no room for what is the same in all
 	}
 	return s.list.draw(w, h, cols, func(n int) []line {
 		vm := &a.cache.vms[s.index[n]]
@@ -200,29 +197,11 @@ func conflictLine(vm *vmRow) line {
 
 // vmPane is the detail of a VM, in lines of label and value.
 func vmPane(a *app, vm *vmRow, w int) []line {
-	yes := func(b bool, is, not string) string {
-		if b {
-			return is
-		}
-		return not
-	}
-	disk := "as the image"
-	if vm.DiskGiB > 0 {
-		disk = strconv.Itoa(vm.DiskGiB) + " GiB"
-	}
-	extra := "none"
-	if vm.ExtraDiskGiB > 0 {
-		pool := vm.ExtraPool
-		if pool == "" {
-			pool = model.DefaultPool
-		}
-		extra = fmt.Sprintf("%d GiB in pool %s", vm.ExtraDiskGiB, pool)
-	}
 	ip := vm.IP
 	if ip == "" {
 		ip = "DHCP"
 	}
-	wanted := yes(vm.Enabled, "enabled", "disabled") + ", " + yes(vm.Running, "running", "stopped")
+	wanted := either(vm.Enabled, either(vm.Running, "running", "stopped"), "disabled: no guest, disks are kept")
 	out := []line{
 		text(inkName, " "+vm.Name),
 		fact("guest", line{{vm.guest.sign + " " + vm.guest.word, vm.guest.ink}}),
@@ -233,11 +212,11 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		fact("image", text(inkText, vm.Image)),
 		fact("memory", text(inkText, mebibytes(vm.MemoryMiB))),
 		fact("cpus", text(inkText, strconv.Itoa(vm.CPUs))),
-		fact("disk", text(inkText, disk)),
-		fact("extra", text(inkText, extra)),
+		fact("disk", text(inkText, gibibytes(vm.DiskGiB, "as the image"))),
+		fact("extra", text(inkText, extraDisk(vm))),
 		fact("network", text(inkText, ip+", "+count(vm.NICs, "NIC"))),
 		fact("salt", text(inkText, orNone(vm.SaltMaster))),
-		fact("protected", text(inkText, yes(vm.Protected, "yes: its disks cannot be removed", "no"))),
+		fact("protected", text(inkText, either(vm.Protected, "yes: its disks cannot be removed", "no"))),
 		fact("changed", text(inkDim, fmt.Sprintf("%s, revision %d", age(a.now, vm.Changed), vm.Version))),
 		fact("id", text(inkDim, vm.ID)),
 	}
@@ -245,4 +224,27 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		out = append(out, nil, fact("trouble", l))
 	}
 	return out
+}
+
+func either(b bool, is, not string) string {
+	if b {
+		return is
+	}
+	return not
+}
+
+// gibibytes says the size of a disk, or what 0 means.
+func gibibytes(n int, zero string) string {
+	if n == 0 {
+		return zero
+	}
+	return strconv.Itoa(n) + " GiB"
+}
+
+func extraDisk(vm *vmRow) string {
+	s := gibibytes(vm.ExtraDiskGiB, "none")
+	if vm.ExtraDiskGiB > 0 {
+		s += " in pool " + either(vm.ExtraPool == "", model.DefaultPool, vm.ExtraPool)
+	}
+	return s
 }
