@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,7 @@ type agent struct {
 	manifest atomic.Pointer[wire.Manifest] // of the config fetched last; nil before
 	fetched  string                        // its digest, if fetched by this process; the runner's
 	accel    atomic.Pointer[string]        // kvm or tcg once that is known
+	probed   string                        // what the KVM probe found, empty before; the runner's
 
 	invMu sync.Mutex
 	inv   []byte        // the inventory sent last on this connection
@@ -112,12 +114,9 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 	}
 	a := &agent{opts: opts, log: opts.Log.With("hypervisor", id.Hypervisor), f: f, id: id, link: newLink(), kick: make(chan struct{}, 1)}
 	a.run = newRunner(a)
-	bin := opts.Terraform
-	if bin == "" {
-		var err error
-		if bin, err = FindTerraform(ctx, string(f), func(s string) { a.log.Info(s) }); err != nil {
-			return nil, err
-		}
+	bin, err := a.findTerraform(ctx)
+	if err != nil {
+		return nil, err
 	}
 	note, err := endLeftover(ctx, f, 20*time.Second)
 	if err != nil {
@@ -137,6 +136,7 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 		return nil, err
 	}
 	a.openManifest()
+	a.openAccel()
 	if a.spool, note, err = openSpool(f.path(spoolFile)); err != nil {
 		return nil, err
 	}
@@ -144,6 +144,18 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 		a.log.Error(note)
 	}
 	return a, a.endUnfinished()
+}
+
+// findTerraform finds the terraform that the options name, or any.
+func (a *agent) findTerraform(ctx context.Context) (string, error) {
+	if a.opts.Terraform == "" {
+		return FindTerraform(ctx, string(a.f), func(s string) { a.log.Info(s) })
+	}
+	path, err := exec.LookPath(a.opts.Terraform)
+	if err != nil {
+		return "", fmt.Errorf("no terraform: %w", err)
+	}
+	return filepath.Abs(path)
 }
 
 // openManifest finds the manifest of the config that was fetched last, so that

@@ -201,12 +201,23 @@ func (t *attempt) apply(plan *tfjson.Plan) (model.RunState, error) {
 		if errors.Is(err, errHung) {
 			return "", fmt.Errorf("applying made no progress for %s and was killed: look at libvirt on the hypervisor", applyQuiet)
 		}
+		if errors.Is(context.Cause(t.ctx), errCancelled) {
+			return "", cancelledApply(cmd)
+		}
 		return "", t.progress.Error("applying", err)
 	}
 	if _, err := t.platform.Settle(t.ctx, t.job, t.manifest); err != nil {
 		return "", err
 	}
 	return model.RunSucceeded, t.applied(t.Digest)
+}
+
+// cancelledApply says what became of an apply that was cancelled.
+func cancelledApply(cmd *command) error {
+	if cmd.Killed() {
+		return errors.New("killed during the apply: what terraform was doing may be missing in its state")
+	}
+	return errors.New("cancelled during the apply: what was under way was finished, the rest was not begun")
 }
 
 // applied notes which config holds.

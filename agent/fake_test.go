@@ -51,7 +51,6 @@ type fakeServer struct {
 	conns   map[net.Conn]bool
 	fetches int
 	joins   int
-	said    int  // bytes read from clients whose key we did not accept yet
 	mute    bool // commit nothing
 	order   uint64
 }

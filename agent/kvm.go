@@ -28,15 +28,23 @@ type accelMark struct {
 	Accel string `json:"accel"`
 }
 
+// openAccel recalls what the probe found in this boot.
+func (a *agent) openAccel() {
+	var mark accelMark
+	if err := a.f.load(accelFile, &mark); err == nil && mark.Accel != "" && mark.Boot == bootID() && mark.Boot != "" {
+		a.accel.Store(&mark.Accel)
+		a.probed = mark.Accel
+	}
+}
+
 // probe finds out whether KVM boots guests here, once per boot of the machine.
 // That /dev/kvm exists proves nothing: a nested one may start guests that
 // never run.
 func (a *agent) probe(ctx context.Context, say func(string, ...any)) (string, error) {
-	var mark accelMark
-	if err := a.f.load(accelFile, &mark); err == nil && mark.Accel != "" && mark.Boot == bootID() && mark.Boot != "" {
-		return mark.Accel, nil
+	if a.probed != "" {
+		return a.probed, nil
 	}
-	mark = accelMark{bootID(), accelKVM}
+	mark := accelMark{bootID(), accelKVM}
 	if err := probeKVM(ctx); err != nil {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
@@ -46,6 +54,7 @@ func (a *agent) probe(ctx context.Context, say func(string, ...any)) (string, er
 	} else {
 		say("guests use KVM")
 	}
+	a.probed = mark.Accel
 	return mark.Accel, a.f.save(accelFile, mark)
 }
 

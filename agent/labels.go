@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"maps"
 	"sync"
 
 	"homelab/agent/wire"
@@ -33,6 +34,9 @@ func (n *names) Learn(m wire.Manifest, kept map[string]bool) error {
 	}
 	for _, vm := range m.VMs {
 		learned[vm.ID] = vm.Name
+	}
+	if maps.Equal(n.m, learned) {
+		return nil
 	}
 	n.m = learned
 	return n.f.save(namesFile, n.m)

@@ -89,6 +89,13 @@ func (p *process) Wait(line func([]byte)) error {
 	return errors.Join(err, p.f.forget(processFile))
 }
 
+// Killed tells whether Kill was called.
+func (p *process) Killed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.killed
+}
+
 // Interrupt asks the process to end in order.
 func (p *process) Interrupt() { p.signal(p.cmd.Process.Pid, syscall.SIGINT) }
 

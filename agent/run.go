@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,18 @@ var (
 	errCancelled  = errors.New("cancelled")
 	errStopped    = errors.New("the agent was stopped during the run; it is tried again when the agent is back")
 )
+
+// maxMessage is the longest log line, in bytes; many fit into a frame.
+const maxMessage = 16 << 10
+
+// oneLine makes one line of a text that terraform has drawn a box around.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(strings.NewReplacer("╷", "", "│", "", "╵", "").Replace(s)), " ")
+	if len(s) > 2000 {
+		s = strings.ToValidUTF8(s[:2000], "") + "…"
+	}
+	return s
+}
 
 // runner carries out the runs that the server orders, one at a time.
 type runner struct {
@@ -269,6 +282,9 @@ func (j *job) enter(s model.RunState, rec model.Record) bool {
 
 // record says something about the run.
 func (j *job) record(r model.Record) {
+	if len(r.Message) > maxMessage {
+		r.Message = strings.ToValidUTF8(r.Message[:maxMessage], "") + "…"
+	}
 	r.Run, r.Time = j.ID, time.Now().UTC()
 	j.a.spool.Append(r)
 }
@@ -286,7 +302,7 @@ func (j *job) end(state model.RunState, err error) {
 	cause := context.Cause(j.ctx)
 	rec := model.Record{State: state}
 	if err != nil {
-		rec.State, rec.Error = model.RunFailed, err.Error()
+		rec.State, rec.Error = model.RunFailed, oneLine(err.Error())
 		switch {
 		case errors.Is(cause, errSuperseded):
 			rec.State, rec.Error = model.RunSuperseded, ""

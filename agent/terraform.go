@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -37,13 +38,17 @@ const keptBackups = 10
 const backendFile = "agent_backend.tf"
 
 // terraform runs terraform or tofu on one config after another, one command
-// at a time. Plan and apply are started by us and not by terraform-exec,
+// at a time; its state may be read beside that. Plan and apply are started by us and not by terraform-exec,
 // which tells no process number, so that their group could not be killed.
 type terraform struct {
 	f    folder
 	bin  string
 	name string // "terraform 1.11.4"
 	uri  string // of libvirt
+
+	mu   sync.Mutex
+	read state // as of the file that info is about
+	info os.FileInfo
 }
 
 // version asks the binary what it is.
@@ -101,7 +106,7 @@ func (t *terraform) exec(dir string, vars map[string]string) (*tfexec.Terraform,
 	for _, name := range tfexec.ProhibitedEnv(env) {
 		delete(env, name)
 	}
-	return tf, tf.SetEnv(env)
+	return tf, errors.Join(tf.SetEnv(env), tf.SetWaitDelay(5*time.Second))
 }
 
 // variables are those that only the agent knows, as far as the config has them.
@@ -134,8 +139,10 @@ func (t *terraform) Init(ctx context.Context, dir string, say func(string)) erro
 	}
 	lock := filepath.Join(dir, ".terraform.lock.hcl")
 	kept := t.f.path("terraform.lock.hcl")
-	if err := copyFile(kept, lock); err != nil {
-		return err
+	if b, err := os.ReadFile(kept); err == nil {
+		if err := os.WriteFile(lock, b, 0o600); err != nil {
+			return err
+		}
 	}
 	if have == want {
 		return nil
@@ -282,8 +289,23 @@ type state struct {
 	} `json:"resources"`
 }
 
-// State reads the state; a missing one is empty.
+// State reads the state; a missing one is empty. What it returns is shared.
 func (t *terraform) State() (state, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	info, err := os.Stat(t.f.path(stateFile))
+	if err == nil && t.info != nil && os.SameFile(info, t.info) && info.Size() == t.info.Size() && info.ModTime().Equal(t.info.ModTime()) {
+		return t.read, nil
+	}
+	s, err := t.readState()
+	if err != nil {
+		return s, err
+	}
+	t.read, t.info = s, info
+	return s, nil
+}
+
+func (t *terraform) readState() (state, error) {
 	var s state
 	f, err := os.Open(t.f.path(stateFile))
 	if errors.Is(err, os.ErrNotExist) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -31,7 +32,7 @@ type virt struct {
 	turn chan struct{} // holds one token; its owner may use what follows
 	l    *libvirt.Libvirt
 	ids  map[libvirt.UUID]string // metadata of domains seen before
-	ver  string
+	ver  atomic.Pointer[string]
 	made *volumes
 }
 
@@ -65,12 +66,10 @@ func (a *agent) openVirt() error {
 
 // Version is libvirt's version once there was a connection.
 func (v *virt) Version() string {
-	if v == nil {
-		return ""
+	if ver := v.ver.Load(); ver != nil {
+		return *ver
 	}
-	<-v.turn
-	defer func() { v.turn <- struct{}{} }()
-	return v.ver
+	return ""
 }
 
 // Close ends the connection.
@@ -103,7 +102,8 @@ func (v *virt) connect() error {
 	}
 	v.l = l
 	if n, err := l.ConnectGetLibVersion(); err == nil {
-		v.ver = fmt.Sprintf("%d.%d.%d", n/1_000_000, n/1000%1000, n%1000)
+		ver := fmt.Sprintf("%d.%d.%d", n/1_000_000, n/1000%1000, n%1000)
+		v.ver.Store(&ver)
 	}
 	return nil
 }

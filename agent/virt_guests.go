@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -208,7 +209,10 @@ func (v *virt) stop(ctx context.Context, d domain) (bool, error) {
 }
 
 // Restart shuts the guest of a VM down and starts it again.
-func (v *virt) Restart(ctx context.Context, _ wire.Manifest, id string) error {
+func (v *virt) Restart(ctx context.Context, m wire.Manifest, id string) error {
+	if vm, ok := vmIn(m, id); ok && !vm.Running {
+		return fmt.Errorf("%s is not wanted on: start it instead", vm.Name)
+	}
 	d, ok, err := v.find(ctx, id)
 	if err != nil {
 		return err
@@ -270,25 +274,22 @@ func (v *virt) Down(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	errs := make(chan error, len(all))
-	n := 0
-	for _, d := range all {
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, d := range all {
 		if !d.active() {
 			continue
 		}
-		n++
-		go func() {
+		wg.Go(func() {
 			clean, err := v.stop(ctx, d)
 			if err == nil && !clean {
 				v.a.log.Warn("the guest did not shut down and was switched off", "guest", d.Name)
 			}
-			errs <- err
-		}()
+			errs[i] = err
+		})
 	}
-	for range n {
-		err = errors.Join(err, <-errs)
-	}
-	return err
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 func vmIn(m wire.Manifest, id string) (wire.VM, bool) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/digitalocean/go-libvirt"
 	tfjson "github.com/hashicorp/terraform-json"
@@ -173,14 +174,13 @@ func (v *virt) BeforeApply(ctx context.Context, j *job, m wire.Manifest, plan *t
 		return err
 	}
 	hit := doomed(plan)
+	var stop []domain
 	for _, d := range all {
 		if d.id == "" {
 			continue
 		}
 		if slices.Contains(hit, d.id) && d.active() {
-			if err := v.stopFor(ctx, j, d, "before its domain is replaced or removed"); err != nil {
-				return err
-			}
+			stop = append(stop, d)
 		}
 		if d.state == model.GuestPaused && !slices.Contains(hit, d.id) { // would fail the apply
 			if err := v.start(ctx, d); err != nil {
@@ -188,11 +188,24 @@ func (v *virt) BeforeApply(ctx context.Context, j *job, m wire.Manifest, plan *t
 			}
 		}
 	}
+	if err := v.stopFor(ctx, j, "before its domain is replaced or removed", stop...); err != nil {
+		return err
+	}
 	return v.orphans(ctx, j, m)
 }
 
-// stopFor stops a guest and says so in the run's log.
-func (v *virt) stopFor(ctx context.Context, j *job, d domain, why string) error {
+// stopFor stops guests, all at once, and says so in the run's log.
+func (v *virt) stopFor(ctx context.Context, j *job, why string, guests ...domain) error {
+	errs := make([]error, len(guests))
+	var wg sync.WaitGroup
+	for i, d := range guests {
+		wg.Go(func() { errs[i] = v.stopOne(ctx, j, d, why) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (v *virt) stopOne(ctx context.Context, j *job, d domain, why string) error {
 	j.say("shutting %s down %s", d.Name, why)
 	clean, err := v.stop(ctx, d)
 	if err != nil {
@@ -235,7 +248,7 @@ func (v *virt) orphans(ctx context.Context, j *job, m wire.Manifest) error {
 
 func (v *virt) undefine(ctx context.Context, j *job, d domain) error {
 	if d.active() {
-		if err := v.stopFor(ctx, j, d, "because terraform does not know its domain, which is made anew on the same disks"); err != nil {
+		if err := v.stopFor(ctx, j, "because terraform does not know its domain; its disks are kept", d); err != nil {
 			return err
 		}
 	}
@@ -262,6 +275,7 @@ func (v *virt) Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool,
 		}
 	}
 	var errs []error
+	var stop []domain
 	for _, vm := range m.VMs {
 		d, ok := byID[vm.ID]
 		if !ok || vm.DomainName == "" {
@@ -272,8 +286,9 @@ func (v *virt) Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool,
 			j.say("starting %s", d.Name)
 			errs, acted = append(errs, v.start(ctx, d)), true
 		case !vm.Running && d.active():
-			errs, acted = append(errs, v.stopFor(ctx, j, d, "because it is not wanted on")), true
+			stop, acted = append(stop, d), true
 		}
 	}
+	errs = append(errs, v.stopFor(ctx, j, "because it is not wanted on", stop...))
 	return acted, errors.Join(append(errs, makeSeedsOnly(j.a.f, m))...)
 }
