@@ -1,6 +1,9 @@
 package server
 
 import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 
 	"homelab/model"
@@ -12,6 +15,7 @@ import (
 // that has ended: an agent that fetches what it was ordered to apply gets just
 // that, however often the state has changed since.
 type configs struct {
+	log      *slog.Logger
 	store    *store.Store
 	renderer *terraform.Renderer
 
@@ -19,13 +23,20 @@ type configs struct {
 	runs map[string]*terraform.Config // by hypervisor
 }
 
-func newConfigs(st *store.Store) *configs {
-	return &configs{store: st, renderer: terraform.NewRenderer(), runs: map[string]*terraform.Config{}}
+func newConfigs(st *store.Store, log *slog.Logger) *configs {
+	return &configs{log: log, store: st, renderer: terraform.NewRenderer(), runs: map[string]*terraform.Config{}}
 }
 
 // desired renders what is wanted of a hypervisor in a state. The disks that
-// its agent reports stay in the config.
-func (c *configs) desired(state *model.State, hypervisor string) (*terraform.Config, error) {
+// its agent reports stay in the config. A mistake in rendering costs that
+// hypervisor its config, and nobody else the server.
+func (c *configs) desired(state *model.State, hypervisor string) (config *terraform.Config, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("panic", "hypervisor", hypervisor, "panic", p, "stack", string(debug.Stack()))
+			config, err = nil, fmt.Errorf("the config cannot be rendered; the server's log says why")
+		}
+	}()
 	return c.renderer.Render(terraform.Input{State: state, Hypervisor: hypervisor, Kept: c.store.Disks(hypervisor)})
 }
 

@@ -44,7 +44,7 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 		stdio.PTY = true
 		stdio.Width, _ = win.get()
 		// Only a terminal is sent colours, and only those that it has.
-		profile := colorprofile.Env(environ(sess, win))
+		profile := colours(environ(sess, win))
 		stdio.Out = &colorprofile.Writer{Forward: sess, Profile: profile}
 		stdio.Err = &colorprofile.Writer{Forward: stdio.Err, Profile: profile}
 	}

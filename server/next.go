@@ -39,6 +39,7 @@ type desired struct {
 type seen struct {
 	joined   bool
 	online   bool
+	met      bool      // it was online since the server started
 	since    time.Time // since when it is online or not
 	applied  string    // digest that was carried out last
 	verified string    // digest that the last run found or made true since the agent connected

@@ -56,9 +56,12 @@ func nextOn(d desired, o seen, now time.Time) decision {
 	if !o.joined {
 		return decision{phase: model.PhaseNew}
 	}
+	if len(d.outlets) == 0 {
+		return decision{phase: model.PhaseOffline, err: "its agent is not connected, and it has no outlet to switch on: it needs a hand"}
+	}
 	// An agent that was there since and is gone is not one that boots.
 	until := powered.Add(bootTime)
-	if o.since.After(powered) && o.last.run != 0 || !now.Before(until) {
+	if o.met && o.since.After(powered) || !now.Before(until) {
 		return decision{phase: model.PhaseOffline, err: fmt.Sprintf("it has power, but its agent is not connected (%s is enough to boot)", bootTime)}
 	}
 	return decision{phase: model.PhaseStarting, wake: until}

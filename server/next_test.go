@@ -100,6 +100,8 @@ func TestNextPower(t *testing.T) {
 		{"on: the agent is awaited", on, with(offline(time.Hour), lit, outlet(model.PowerOn, 10*time.Second)), decision{phase: model.PhaseStarting, wake: ago(10 * time.Second).Add(bootTime)}},
 		{"on: no agent comes", on, with(offline(time.Hour), lit, outlet(model.PowerOn, -bootTime)), decision{phase: model.PhaseStarting, wake: noon.Add(2 * bootTime)}},
 		{"on: no agent came", func() desired { d := on; d.powerSince = ago(time.Hour); return d }(), with(offline(time.Hour), lit, outlet(model.PowerOn, bootTime)), decision{phase: model.PhaseOffline, err: "its agent is not connected"}},
+		{"on: the agent was there and is gone", on, with(func() seen { o := offline(time.Second); o.met = true; return o }(), lit, outlet(model.PowerOn, time.Minute)), decision{phase: model.PhaseOffline, err: "its agent is not connected"}},
+		{"on: nothing feeds it", func() desired { d := on; d.outlets, d.sources = nil, nil; return d }(), offline(time.Hour), decision{phase: model.PhaseOffline, err: "no outlet"}},
 		{"on: switched off by hand later", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.byHand = noon })), decision{phase: model.PhaseOff, err: "by hand"}},
 		{"on: switched off by hand before", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.byHand = ago(time.Hour) })), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting}},
 		{"on: nobody joined", on, with(seen{}, lit, lit), decision{phase: model.PhaseNew}},

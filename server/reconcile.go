@@ -41,6 +41,7 @@ type reconciler struct {
 	settles    time.Time
 
 	conn     *agentConn
+	met      bool   // there was an agent since the server started
 	told     string // digest that conn was told to be desired, "?" if none
 	sent     uint64 // the run that was sent to conn
 	run      uint64 // under way when last looked
@@ -198,6 +199,7 @@ func earliest(a, b time.Time) time.Time {
 func (r *reconciler) look(state *model.State, h model.Hypervisor, now time.Time) {
 	if conn := r.s.agents.get(r.name); conn != r.conn {
 		r.conn, r.told, r.sent, r.verified, r.shutdown = conn, "?", 0, "", shutdown{}
+		r.met = true
 	}
 	if r.retry.Swap(false) {
 		r.last = attempt{}
@@ -315,7 +317,7 @@ func (r *reconciler) seen(state *model.State) seen {
 	_, joined := state.Agents[r.name]
 	applied, _ := r.s.store.Applied(r.name)
 	o := seen{
-		joined: joined, online: r.conn != nil, applied: applied.Digest, verified: r.verified, last: r.last, shutdown: r.shutdown,
+		joined: joined, online: r.conn != nil, met: r.met, applied: applied.Digest, verified: r.verified, last: r.last, shutdown: r.shutdown,
 		since: r.s.observed.hypervisor(r.name).AgentSince, outlets: r.s.outlets.seen(state, r.name),
 	}
 	if run, ok := r.activeRun(); ok {

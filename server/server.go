@@ -109,7 +109,7 @@ func New(opts Options) (*Server, error) {
 	s.agents = newAgents(s)
 	s.ingest = newIngest(st)
 	s.outlets = newOutlets(s)
-	s.configs = newConfigs(st)
+	s.configs = newConfigs(st, s.log)
 	s.reconcile = newReconcilers(s)
 	s.ssh = s.endpoint()
 	return s, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
@@ -53,7 +54,7 @@ func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, log *slog
 // program is the dashboard's program for one session's terminal.
 func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, in io.Reader) *tea.Program {
 	env := environ(sess, win)
-	profile := colorprofile.Env(env)
+	profile := colours(env)
 	width, height := win.get()
 	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII})
 	return tea.NewProgram(root,
@@ -76,6 +77,18 @@ func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *w
 // environ is the client's environment, its terminal included.
 func environ(sess ssh.Session, win *window) []string {
 	return append(sess.Environ(), "TERM="+win.term)
+}
+
+// colours are those that a client's terminal has and wants: NO_COLOR of any
+// value means none.
+func colours(env []string) colorprofile.Profile {
+	profile := colorprofile.Env(env)
+	for _, v := range env {
+		if value, ok := strings.CutPrefix(v, "NO_COLOR="); ok && value != "" {
+			profile = min(profile, colorprofile.ASCII)
+		}
+	}
+	return profile
 }
 
 // forwardWindow tells the program each new size; of several the last is enough.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 	gossh "golang.org/x/crypto/ssh"
 
 	"homelab/server/command"
@@ -369,5 +370,18 @@ func TestCtrlCCancelsACommandOnATerminal(t *testing.T) {
 	}
 	if status := exitStatus(t, s.Wait()); status != 130 {
 		t.Errorf("status %d", status)
+	}
+}
+
+func TestColoursAreTheClients(t *testing.T) {
+	for want, env := range map[colorprofile.Profile][]string{
+		colorprofile.ANSI256:   {"TERM=xterm-256color"},
+		colorprofile.TrueColor: {"TERM=xterm-256color", "COLORTERM=truecolor"},
+		colorprofile.ASCII:     {"NO_COLOR=please", "TERM=xterm-256color"},
+		colorprofile.NoTTY:     {"TERM=dumb"},
+	} {
+		if got := colours(env); got != want {
+			t.Errorf("%v: %v, want %v", env, got, want)
+		}
 	}
 }
