@@ -31,9 +31,15 @@ func newBench(t *testing.T) *bench {
 	b := &bench{uri: uri}
 	b.lab = newLab(t, "TF_CLI_CONFIG_FILE="+rc, "LIBVIRT_DEFAULT_URI="+uri)
 	b.pool = filepath.Join(b.dir, "pool")
-	if out, err := exec.Command("virsh", "-c", uri, "pool-info", "default").CombinedOutput(); err == nil {
-		t.Fatalf("this machine has a pool \"default\" already; the test will not touch it:\n%s", out)
+	if _, rest, ok := strings.Cut(b.tryVirsh("pool-dumpxml", "default"), "<path>"); ok { // this machine's own
+		b.pool, _, _ = strings.Cut(rest, "</path>")
+	} else {
+		t.Cleanup(func() {
+			b.tryVirsh("pool-destroy", "default")
+			b.tryVirsh("pool-undefine", "default")
+		})
 	}
+	b.clean() // of a test that was killed
 	t.Cleanup(b.clean)
 	return b
 }
@@ -46,8 +52,11 @@ func (b *bench) clean() {
 			b.tryVirsh("undefine", name)
 		}
 	}
-	b.tryVirsh("pool-destroy", "default")
-	b.tryVirsh("pool-undefine", "default")
+	for _, line := range strings.Split(b.tryVirsh("vol-list", "default"), "\n") {
+		if f := strings.Fields(line); len(f) > 0 && (strings.Contains(f[0], "_on_thinkpad") || strings.HasPrefix(f[0], "guest-")) {
+			b.tryVirsh("vol-delete", f[0], "default")
+		}
+	}
 }
 
 func (b *bench) tryVirsh(args ...string) string {
@@ -114,12 +123,13 @@ func (b *bench) console(domain string) guestReport {
 	return guestReport{}
 }
 
-// foreign defines and starts a domain that is nobody's VM, as the predecessor
+// define defines and starts a domain that is nobody's VM, as the predecessor
 // or a person would have.
-func (b *bench) foreign(name string) {
+func (b *bench) define(name string, memory int, devices string) {
 	b.t.Helper()
 	file := filepath.Join(b.dir, name+".xml")
-	xml := fmt.Sprintf("<domain type='qemu'><name>%s</name><memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type arch='x86_64'>hvm</type></os></domain>", name)
+	xml := fmt.Sprintf("<domain type='qemu'><name>%s</name><memory unit='MiB'>%d</memory><vcpu>1</vcpu><os><type arch='x86_64'>hvm</type></os>"+
+		"<features><acpi/></features>%s</domain>", name, memory, devices)
 	if err := os.WriteFile(file, []byte(xml), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
@@ -141,7 +151,7 @@ func TestLibvirtFirstLight(t *testing.T) {
 	}
 	b.must("image", "add", "guest", "--path", os.Getenv("HOMELAB_LIBVIRT_GUEST"))
 	b.must("pool", "edit", "thinkpad", "default", "--path", b.pool)
-	b.must("vm", "edit", "devenv", "--image", "guest", "--memory", "192MiB", "--cpus", "1")
+	b.must("vm", "edit", "devenv", "--image", "guest", "--memory", "192MiB", "--cpus", "1", "--yes")
 	agent := b.join("thinkpad", "")
 	b.inSync("thinkpad", 3*time.Minute)
 
@@ -169,6 +179,7 @@ func TestLibvirtFirstLight(t *testing.T) {
 	})
 	t.Run("dashboard in a terminal shows both", func(t *testing.T) { b.dashboardShows(t, "devenv", "second") })
 	t.Run("foreign domain survives", func(t *testing.T) { b.foreignSurvives(t, devenv, domain, first) })
+	t.Run("foreign domain is adopted on request", func(t *testing.T) { b.adopted(t, devenv, domain, first) })
 	t.Run("agent restarts, guests stay", func(t *testing.T) {
 		agent.kill()
 		b.rejoin("thinkpad")
@@ -216,22 +227,54 @@ func (b *bench) untouched(t *testing.T, name, domain string, before guestReport)
 // foreignSurvives puts a foreign domain in the way of a VM of ours.
 func (b *bench) foreignSurvives(t *testing.T, devenv, domain string, first guestReport) {
 	const squatter = "squatter_on_thinkpad"
-	b.foreign(squatter)
+	b.define(squatter, 64, "")
 	theirs := b.domain(squatter)
 	b.must("vm", "add", "squatter", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "128MiB")
-	b.eventually("the run stops at the foreign domain", time.Minute, func() error {
-		out, err := b.ssh(nil, "hypervisor", "show", "thinkpad", "--json")
-		if err == nil && !strings.Contains(out, "vm adopt squatter") {
-			err = errors.New(out)
-		}
-		return err
-	})
+	b.showsForeign("squatter")
 	b.must("vm", "remove", "squatter", "--yes")
 	b.inSync("thinkpad", 3*time.Minute)
 	if now := b.domain(squatter); now != theirs {
 		t.Fatalf("the foreign domain was %q, is %q", theirs, now)
 	}
 	b.untouched(t, devenv, domain, first)
+}
+
+// showsForeign waits until the run has stopped at a foreign domain and says
+// what to do.
+func (b *bench) showsForeign(vm string) {
+	b.t.Helper()
+	b.eventually("the run stops at the foreign domain", time.Minute, func() error {
+		out, err := b.ssh(nil, "hypervisor", "show", "thinkpad", "--json")
+		if err == nil && !strings.Contains(out, "vm adopt "+vm) {
+			err = errors.New(out)
+		}
+		return err
+	})
+}
+
+// adopted takes over a guest that the predecessor left running, with its disk.
+func (b *bench) adopted(t *testing.T, devenv, domain string, first guestReport) {
+	const legacy = "legacy_on_thinkpad"
+	disk := filepath.Join(b.pool, legacy)
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", os.Getenv("HOMELAB_LIBVIRT_GUEST"), disk).CombinedOutput(); err != nil {
+		t.Fatalf("qemu-img: %v\n%s", err, out)
+	}
+	b.define(legacy, 160, fmt.Sprintf(`<devices>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='%s'/><target dev='vda' bus='virtio'/></disk>
+<serial type='pty'/></devices>`, disk))
+	if g := b.console(legacy); g.name != "noseed" || g.boots != "1" {
+		t.Fatalf("legacy: %+v", g)
+	}
+	b.must("vm", "add", "legacy", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "160MiB")
+	b.showsForeign("legacy")
+	b.must("vm", "adopt", "legacy", "--yes")
+	b.inSync("thinkpad", 3*time.Minute)
+	if g := b.console(legacy); g.name != "legacy-on-thinkpad" || g.boots != "2" {
+		t.Fatalf("legacy did not keep its disk: %+v", g)
+	}
+	b.untouched(t, devenv, domain, first)
+	b.must("vm", "remove", "legacy", "--yes")
+	b.inSync("thinkpad", 3*time.Minute)
 }
 
 func (b *bench) disableKeepsDisk(t *testing.T) {
