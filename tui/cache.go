@@ -74,7 +74,7 @@ func look(lab Lab, prev *cache) *cache {
 // sameGuests tells whether all that guestOf looks at is the same.
 func sameGuests(a, b model.Status) bool {
 	return maps.EqualFunc(a.Hypervisors, b.Hypervisors, func(a, b model.HypervisorStatus) bool {
-		return a.Agent == b.Agent && (a.Phase == model.PhaseOff) == (b.Phase == model.PhaseOff) && slices.Equal(a.Guests, b.Guests)
+		return a.Agent == b.Agent && a.Power == b.Power && slices.Equal(a.Guests, b.Guests)
 	})
 }
 
@@ -129,7 +129,7 @@ func guestOf(vm model.VM, active string, st model.HypervisorStatus) guest {
 	wanted := vm.Enabled && slices.Contains(vm.Profiles, active)
 	g, found := st.Guest(vm.ID)
 	switch {
-	case st.Agent != model.AgentOnline && wanted && st.Phase == model.PhaseOff:
+	case st.Agent != model.AgentOnline && wanted && st.Power == model.PowerOff:
 		return guest{"off", signOff, inkDim, false}
 	case st.Agent != model.AgentOnline && wanted:
 		return guest{"unknown", signUnknown, inkDim, false}

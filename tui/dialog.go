@@ -87,6 +87,9 @@ func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
 		body = append(body, nil)
 	}
 	body = append(body, impactLines(c.impacts, w)...)
+	if len(body) == 0 {
+		body = append(body, text(inkText, "It changes no guest."))
+	}
 	edge := inkWarn
 	foot := []line{nil, {{"y", inkKey}, {" " + c.verb + "   ", inkText}, {"n", inkKey}, {" leave it as it is", inkDim}}}
 	if c.typed() {

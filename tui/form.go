@@ -291,7 +291,12 @@ func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 				return f.refused(a, err, now)
 			}
 			f.start = f.values()
-			return tea.Batch(a.leave(f), a.saved(upper(f.verb), rev))
+			back := a.leave(f)
+			if l, ok := a.top().(listed); ok && v["name"] != "" {
+				l.rows().want = v["name"] // what was added or renamed is the one to look at
+				l.rows().choose(v["name"])
+			}
+			return tea.Batch(back, a.saved(upper(f.verb), rev))
 		}
 	})
 }

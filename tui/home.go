@@ -152,7 +152,7 @@ func guests(r *hvRow) line {
 	now := fmt.Sprint(r.guest.running)
 	if r.st.Agent != model.AgentOnline {
 		now = signUnknown
-		if r.st.Phase == model.PhaseOff {
+		if r.st.Power == model.PowerOff {
 			now = "0"
 		}
 		colour = inkDim

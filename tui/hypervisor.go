@@ -91,7 +91,7 @@ func overview(a *app, r *hvRow, w int) []line {
 	sign, word, colour := powerSign(r.st.Power)
 	agent, agentInk := agentWords(r.st.Agent)
 	power := line{{sign + " " + word, colour}}
-	if r.PowerWanted != model.PowerWantedNone && r.PowerWanted != "" {
+	if w := r.PowerWanted; w != "" && w != model.PowerWantedNone && w != string(r.st.Power) {
 		power = append(power, span{", wanted " + r.PowerWanted, inkDim})
 	}
 	power = append(power, span{"   agent ", inkDim}, span{agent, agentInk})

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,7 @@ type list struct {
 	top    int      // first row drawn, in shown
 	page   int      // rows drawn last time
 	filter string
+	want   string // the key of a row to choose when it comes
 }
 
 // set replaces the rows.
@@ -24,6 +26,9 @@ func (l *list) set(keys, search []string) {
 	chosen, had := l.key()
 	l.keys, l.search = keys, search
 	l.match()
+	if l.want != "" && slices.Contains(keys, l.want) {
+		chosen, had, l.want = l.want, true, ""
+	}
 	if !had {
 		return
 	}

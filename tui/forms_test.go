@@ -1,0 +1,129 @@
+package tui
+
+import (
+	"slices"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+func TestHypervisorForm(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("n")
+	d.typed("shelf-1")
+	d.press("tab", "right", "tab", "tab", "tab", "ctrl+u")
+	d.typed("default=/srv/vms, fast")
+	d.see("not work yet")
+	d.press("ctrl+s")
+	d.see("not saved: pools must be name=/path")
+	d.typed("=/srv/fast")
+	d.press("tab", "r", "tab", "right", "space", "tab")
+	d.typed("shelf-1.lan")
+	d.press("enter") // in the last field it saves
+	d.see("Add hypervisor, revision 9")
+	hv := lab.State().Hypervisors["shelf-1"]
+	pools := []model.Pool{{Name: "default", Path: "/srv/vms"}, {Name: "fast", Path: "/srv/fast"}}
+	if hv.Platform != model.PlatformSandbox || hv.Policy != model.PolicyReview || !slices.Equal(hv.Outlets, []string{"plug-nas"}) ||
+		!slices.Equal(hv.Pools, pools) || hv.Address != "shelf-1.lan" {
+		t.Errorf("added %+v", hv)
+	}
+	d.see("▌ shelf-1") // what was added is chosen
+	d.press("e")
+	d.see("edit hypervisor shelf-1", "/srv/fast", "[x] plug-nas")
+	d.press("esc")
+	d.press("D")
+	d.see("Remove hypervisor shelf-1?")
+	d.press("y")
+	d.see("Remove hypervisor shelf-1, revision 10")
+}
+
+func TestHypervisorWithVMsStays(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("D")
+	d.see("That did not work", "dns")
+	if _, ok := lab.State().Hypervisors["nuc"]; !ok {
+		t.Error("it is gone")
+	}
+}
+
+func TestImageForm(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 80, 24)
+	d.press("5", "n")
+	d.typed("debian-13")
+	d.press("tab")
+	d.handle(tea.PasteMsg{Content: "/srv/images/debian\n"})
+	d.see("is taken")
+	d.press("shift+tab")
+	d.typed("-new")
+	d.press("ctrl+s")
+	d.see("Add image, revision 9", "/srv/images/debian")
+	d.see("▌ debian-13-new")
+	d.press("d")
+	d.see("Remove image debian-13-new?", "It changes no guest")
+	d.press("y")
+	d.gone("/srv/images/debian")
+}
+
+func TestOutletForm(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("4", "n")
+	d.typed("lamp")
+	d.press("ctrl+s")
+	d.see("not saved: on url is missing")
+	d.typed("http://lamp.lan/on")
+	d.press("tab")
+	d.typed("http://lamp.lan/off")
+	d.press("ctrl+s")
+	d.see("Add outlet, revision 9")
+	if o := lab.State().Outlets["lamp"]; o.HTTP.OffURL != "http://lamp.lan/off" || o.Driver != model.DriverHTTP {
+		t.Errorf("added %+v", o)
+	}
+}
+
+func TestProfileForm(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("3", "n")
+	d.typed("travel")
+	d.press("enter")
+	d.see("Add profile, revision 9", "travel")
+	d.press("end", "d")
+	d.see("Remove profile travel, revision 10")
+}
+
+// TestMovingLosesDisks checks that the form says what moving a VM costs, and
+// that it wants the name for it.
+func TestMovingLosesDisks(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("2", "down", "down", "enter", "tab", "left")
+	d.see("was thinkpad", "root disk is lost")
+	d.press("ctrl+s")
+	d.see("Type db to save it")
+	d.typed("db")
+	d.press("enter")
+	d.see("revision 9")
+	if vm := lab.State().VMs["db"]; vm.Hypervisor != "pi5" {
+		t.Errorf("on %s", vm.Hypervisor)
+	}
+}
+
+func TestInput(t *testing.T) {
+	in := newInput("web one")
+	for _, k := range []string{"home", "x", "end", "backspace", "ctrl+w", "left", "ü"} {
+		in.key(key(k))
+	}
+	if got := in.value(); got != "xwebü " {
+		t.Errorf("%q", got)
+	}
+	in.insert("a\nb\x1bc\u0085")
+	if got := in.value(); got != "xwebüa bc " {
+		t.Errorf("%q", got)
+	}
+}
