@@ -44,6 +44,7 @@ type fakeServer struct {
 	spool   string                    // of the agent that is connected
 	records []model.Record            // committed, in order of their coming
 	inv     wire.Inventory
+	facts   model.Facts // that came with an inventory
 	hellos  []wire.Hello
 	results map[uint64]string
 	errors  []string
@@ -267,6 +268,9 @@ func (s *fakeServer) take(w *wire.Writer, f wire.Frame) {
 			ack = uint64(len(s.spools[s.spool]))
 		case wire.KindInventory:
 			s.inv = *f.Inventory
+			if f.Inventory.Facts != nil {
+				s.facts = *f.Inventory.Facts
+			}
 		case wire.KindResult:
 			s.results[f.Order] = f.Error
 		case wire.KindError:

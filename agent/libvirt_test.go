@@ -223,6 +223,7 @@ func TestLibvirtLifeOfAGuest(t *testing.T) {
 		}
 	}
 	l.guest(s, model.GuestRunning)
+	s.until("the facts found out by the run", func() bool { return s.facts.Accel != "" && s.facts.Libvirt != "" })
 	uuid := virsh(t, "domuuid", l.domainName())
 
 	s.send(l.order(s, 2))

@@ -69,6 +69,7 @@ func (p *progress) Line(b []byte) bool {
 		p.log(model.LevelWarn, string(b)) // not of terraform itself
 		return true
 	}
+	p.name(&e)
 	switch e.Type {
 	case "refresh_complete", "outputs":
 	case "planned_change":
@@ -86,6 +87,14 @@ func (p *progress) Line(b []byte) bool {
 		p.log(e.Level, e.Message)
 	}
 	return true
+}
+
+// name puts the label that people know into a message in place of the address.
+func (p *progress) name(e *event) {
+	address := e.Hook.Resource.Addr + e.Change.Resource.Addr // one of them is empty
+	if rest, ok := strings.CutPrefix(e.Message, address+":"); ok && address != "" {
+		e.Message = p.label(address) + ":" + rest
+	}
 }
 
 func (p *progress) log(level, text string) {

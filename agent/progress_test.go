@@ -81,6 +81,9 @@ func TestProgressOfRecordedRuns(t *testing.T) {
 				t.Errorf("error %q, want %q", err, c.problem)
 			}
 			for _, r := range records {
+				if strings.HasPrefix(r.Message, "libvirt_") || strings.HasPrefix(r.Message, "terraform_data") {
+					t.Errorf("log line without a label: %q", r.Message)
+				}
 				if r.Message == "" || strings.Contains(r.Message, "\n") || strings.HasPrefix(r.Message, "{") {
 					t.Errorf("log line %q", r.Message)
 				}

@@ -234,8 +234,8 @@ func (v *virt) Restart(ctx context.Context, m wire.Manifest, id string) error {
 // terraform's control.
 func (v *virt) Adopt(ctx context.Context, m wire.Manifest, id string) error {
 	vm, ok := vmIn(m, id)
-	if !ok || vm.DomainName == "" {
-		return errors.New("the VM has no domain in this hypervisor's config: enable it and activate its profile first")
+	if !ok {
+		return errors.New("the VM is not in this hypervisor's config: enable it and activate its profile first")
 	}
 	all, err := v.domains(ctx)
 	if err != nil {
@@ -245,7 +245,7 @@ func (v *virt) Adopt(ctx context.Context, m wire.Manifest, id string) error {
 		return err
 	}
 	for _, d := range all {
-		if d.Name != vm.DomainName || d.id == id {
+		if d.Name != vm.DomainName || d.id == id { // no domain bears an empty name
 			continue
 		}
 		if d.id != "" {
