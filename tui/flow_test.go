@@ -430,3 +430,64 @@ func TestOpen(t *testing.T) {
 		d.see(want)
 	}
 }
+
+func TestHoldLogAndPalette(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("h")
+	d.see("Hold nuc, revision 9")
+	if !lab.State().Hypervisors["nuc"].Hold {
+		t.Error("it is not held")
+	}
+	d.press("l")
+	d.see("Run 39", "no space left on device")
+	d.press("r")
+	d.gone("STEPS")
+	d.press("esc", ":")
+	d.typed("devenv")
+	d.press("enter")
+	d.see("VMs › devenv", "inactive")
+	d.press("?")
+	d.see("Keys: devenv", "start or stop the guest")
+	d.press("down", "pgdown", "esc")
+	d.gone("Keys:")
+}
+
+func TestForeignDomainIsSaid(t *testing.T) {
+	lab := newLab()
+	lab.mu.Lock()
+	hv := lab.status.Hypervisors["nuc"]
+	hv.Phase = model.PhaseInSync
+	hv.Guests = append(slices.Clone(hv.Guests), model.Guest{Name: "backup_on_nuc", State: model.GuestRunning, Conflict: lab.state.VMs["backup"].ID})
+	lab.status.Hypervisors["nuc"] = hv
+	lab.mu.Unlock()
+	d := drive(t, lab, 100, 30)
+	d.see("a domain backup_on_nuc that is not ours is in the way: vm adopt backup")
+	d.press("2", "i")
+	d.see("! conflict", "vm adopt backup")
+}
+
+// TestLongLog reads a log in pages and lets the oldest lines go.
+func TestLongLog(t *testing.T) {
+	lab := newLab()
+	recs := make([]model.Record, logMost+3*logPage)
+	for i := range recs {
+		recs[i] = model.Record{Level: model.LevelInfo, Message: fmt.Sprintf("line %d", i)}
+	}
+	lab.record(41, recs...)
+	d := drive(t, lab, 80, 24)
+	d.press("6")
+	d.see("succeeded")
+	d.press("enter")
+	d.see(fmt.Sprintf("line %d", len(recs)-1))
+	log := &d.a.top().(*runScreen).log
+	if n := len(log.lines); n > logMost+logMost/10 {
+		t.Errorf("%d lines are kept", n)
+	}
+	d.press("g")
+	d.gone("Hypervisors ›")
+	d.see("scrolled")
+	d.handle(tea.WindowSizeMsg{Width: 60, Height: 20})
+	d.press("pgdown", "ctrl+u", "down", "up", "end")
+	d.see(fmt.Sprintf("line %d", len(recs)-1), "following")
+}

@@ -13,6 +13,7 @@ const (
 	leastWidth  = 30
 	leastHeight = 8
 	wide        = 110 // from here on list and detail are side by side
+	tabsWidth   = 78  // from here on there is room for the tabs
 )
 
 // View draws the front screen and what lies over it.
@@ -62,7 +63,7 @@ func (a *app) head() []line {
 			crumbs = append(crumbs, span{"  /" + f, inkWarn})
 		}
 	}
-	if a.h < 16 || a.w < 60 {
+	if a.h < 16 || a.w < tabsWidth {
 		return []line{spread(crumbs, text(inkDim, a.shortTotals()), a.w)}
 	}
 	space := "  "
@@ -76,9 +77,6 @@ func (a *app) head() []line {
 			colour = inkTab
 		}
 		row = append(row, span{strconv.Itoa(i+1) + " ", inkKey}, span{t.name, colour}, span{space, inkText})
-		if a.w < 80 && i == a.tab && i > 0 {
-			break
-		}
 	}
 	return []line{spread(row, text(inkDim, a.lab.User().Name+" "), a.w), spread(crumbs, a.totals(), a.w)}
 }

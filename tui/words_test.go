@@ -1,0 +1,127 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"homelab/model"
+)
+
+func (l line) String() string {
+	var b strings.Builder
+	for _, s := range l {
+		b.WriteString(clean(s.text))
+	}
+	return b.String()
+}
+
+func TestWords(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{age(noon, noon.Add(-30*time.Second)), "just now"},
+		{age(noon, noon.Add(-90*time.Minute)), "1 h ago"},
+		{age(noon, noon.Add(-47*time.Hour)), "47 h ago"},
+		{age(noon, noon.Add(-72*time.Hour)), "3 days ago"},
+		{age(noon, time.Time{}), "–"},
+		{lasted(14 * time.Second), "14 s"},
+		{lasted(75 * time.Second), "1 min 15 s"},
+		{lasted(15 * time.Minute), "15 min"},
+		{lasted(125 * time.Minute), "2 h 05 min"},
+		{lasted(-time.Second), "0 s"},
+		{moment(noon, noon.Add(3*time.Minute)), "12:03"},
+		{moment(noon, noon.Add(-24*time.Hour)), "22 Nov 12:00"},
+		{mebibytes(512), "512 MiB"},
+		{mebibytes(6144), "6 GiB"},
+		{mebibytes(1536), "1.5 GiB"},
+		{sentence([]string{"a", "b", "c"}), "a, b and c"},
+		{clean("a\x1b[1m\tb\u202ec\xff"), "a␛[1m    b\ufffdc\ufffd"},
+		{cut("thinkpad", 5), "thin…"},
+		{cut("a", 0), ""},
+		{memory(6144), "6GiB"},
+		{memory(1500), "1500"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
+
+func TestPhases(t *testing.T) {
+	for want, st := range map[string]model.HypervisorStatus{
+		"✓ in sync":                      {Phase: model.PhaseInSync},
+		"○ off":                          {Phase: model.PhaseOff},
+		"· no agent yet":                 {Phase: model.PhaseNew},
+		"! agent offline since 11:00":    {Phase: model.PhaseOffline, Since: noon.Add(-time.Hour)},
+		"◐ starting since 11:59":         {Phase: model.PhaseStarting, Since: noon.Add(-time.Minute)},
+		"◐ stopping":                     {Phase: model.PhaseStopping},
+		"▸ pending":                      {Phase: model.PhasePending},
+		"▸ planning":                     {Phase: model.PhasePlanning},
+		"! waits for approval":           {Phase: model.PhaseWaiting},
+		"✗ failed, retries at 12:05":     {Phase: model.PhaseRetrying, RetryAt: noon.Add(5 * time.Minute)},
+		"◐ held":                         {Phase: model.PhaseHeld},
+		"✗ incomplete: VM web: no image": {Phase: model.PhaseIncomplete, Error: "VM web: no image\nand more"},
+		"? unknown":                      {},
+	} {
+		if got := phaseLine(&hvRow{st: st}, noon, 40).String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestGuests(t *testing.T) {
+	vm := model.VM{ID: "000000000001", Name: "web", Enabled: true, Running: true, Profiles: []string{"day"}}
+	online := func(gs ...model.Guest) model.HypervisorStatus {
+		return model.HypervisorStatus{Agent: model.AgentOnline, Guests: gs}
+	}
+	is := func(s model.GuestState) model.HypervisorStatus { return online(model.Guest{ID: vm.ID, State: s}) }
+	with := func(f func(*model.VM)) model.VM {
+		v := vm
+		f(&v)
+		return v
+	}
+	for _, c := range []struct {
+		vm   model.VM
+		st   model.HypervisorStatus
+		want guest
+	}{
+		{vm, is(model.GuestRunning), guest{"running", signOn, inkGood, true}},
+		{vm, is(model.GuestStopped), guest{"stopped", signOff, inkWarn, false}},
+		{vm, is(model.GuestPaused), guest{"paused", signHalf, inkWarn, true}},
+		{vm, is(model.GuestStopping), guest{"stopping", signHalf, inkBusy, true}},
+		{vm, is(model.GuestCrashed), guest{"crashed", signFailed, inkBad, false}},
+		{vm, is("odd"), guest{"unknown", signUnknown, inkDim, false}},
+		{vm, online(), guest{"pending", signHalf, inkBusy, false}},
+		{vm, online(model.Guest{Name: "web_on_nuc", Conflict: vm.ID}), guest{"conflict", signWarn, inkBad, false}},
+		{vm, model.HypervisorStatus{Agent: model.AgentOffline}, guest{"unknown", signUnknown, inkDim, false}},
+		{vm, model.HypervisorStatus{Agent: model.AgentOffline, Power: model.PowerOff}, guest{"off", signOff, inkDim, false}},
+		{with(func(v *model.VM) { v.Running = false }), is(model.GuestRunning), guest{"running", signOn, inkWarn, true}},
+		{with(func(v *model.VM) { v.Running = false }), is(model.GuestStopped), guest{"stopped", signOff, inkDim, false}},
+		{with(func(v *model.VM) { v.Running = false }), online(), guest{"defined", signOff, inkDim, false}},
+		{with(func(v *model.VM) { v.Enabled = false }), online(), guest{"disabled", signNone, inkDim, false}},
+		{with(func(v *model.VM) { v.Enabled = false }), is(model.GuestRunning), guest{"leaving", signHalf, inkWarn, true}},
+		{with(func(v *model.VM) { v.Profiles = []string{"night"} }), online(), guest{"inactive", signNone, inkDim, false}},
+	} {
+		if got := guestOf(c.vm, "day", c.st); got != c.want {
+			t.Errorf("%+v, want %+v", got, c.want)
+		}
+	}
+}
+
+func TestDamage(t *testing.T) {
+	for _, c := range []struct {
+		i    model.Impact
+		want damage
+	}{
+		{model.Impact{Action: model.ActionCreate}, harmless},
+		{model.Impact{Action: model.ActionChange, Running: true}, harmless},
+		{model.Impact{Action: model.ActionRemove}, harmless},
+		{model.Impact{Action: model.ActionRemove, Running: true}, stops},
+		{model.Impact{Action: model.ActionStop}, stops},
+		{model.Impact{Action: model.ActionRestart, Running: true}, stops},
+		{model.Impact{Action: model.ActionDestroy, DisksLost: []string{model.DiskRoot}}, loses},
+	} {
+		if got := damageOf([]model.Impact{{Action: model.ActionCreate}, c.i}); got != c.want {
+			t.Errorf("%+v is %d, want %d", c.i, got, c.want)
+		}
+	}
+}
