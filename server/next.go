@@ -30,8 +30,8 @@ type desired struct {
 	sources    []string // those and all that they require, what is required first
 	digest     string   // of the config, if it can be rendered
 	incomplete string   // why it cannot
-	// settles is when the newest edits are old enough to be acted upon; zero
-	// if they have been.
+	// settles is when the newest edits that changed the config are old enough
+	// to be acted upon.
 	settles time.Time
 }
 

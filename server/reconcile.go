@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -37,8 +36,9 @@ type reconciler struct {
 	disks      []model.Disk // likewise
 	config     *terraform.Config
 	incomplete string
-	firstEdit  time.Time // that was not rendered yet; zero if none
-	settles    time.Time
+	dirty      time.Time // since when what it is rendered from may have changed; zero if it has not
+	firstEdit  time.Time // of those that settle together
+	settles    time.Time // when the newest edits that changed the config are to be acted upon
 
 	conn     *agentConn
 	met      bool   // there was an agent since the server started
@@ -53,7 +53,6 @@ type reconciler struct {
 	power      string
 	powerSince time.Time
 	shutdown   shutdown
-	phase      model.Phase
 }
 
 // ask is a person's wish for a run.
@@ -129,14 +128,15 @@ func (r *reconciler) Run(ctx context.Context) {
 }
 
 // concerns tells whether anything that changed may matter here, and notes when
-// edits came.
+// the config may have.
 func (r *reconciler) concerns(dirty map[model.Ref]struct{}) bool {
 	matters := false
 	for ref := range dirty {
 		switch ref.Kind {
 		case model.KindSettings, model.KindProfile, model.KindImage, model.KindSaltMaster, model.KindHypervisor, model.KindVM:
-			r.edited(time.Now())
-			matters = true
+			if matters = true; r.dirty.IsZero() {
+				r.dirty = time.Now()
+			}
 		case model.KindStatus:
 			// Of others: they may share an outlet. Its own: its disks.
 			matters = true
@@ -147,11 +147,12 @@ func (r *reconciler) concerns(dirty map[model.Ref]struct{}) bool {
 	return matters
 }
 
-func (r *reconciler) edited(now time.Time) {
-	if r.firstEdit.IsZero() {
-		r.firstEdit = now
+// changed notes that an edit changed the config.
+func (r *reconciler) changed(at time.Time) {
+	if at.After(r.settles) {
+		r.firstEdit = at
 	}
-	r.settles = now.Add(editPause)
+	r.settles = at.Add(editPause)
 	if latest := r.firstEdit.Add(maxEditPause); r.settles.After(latest) {
 		r.settles = latest
 	}
@@ -182,17 +183,7 @@ func (r *reconciler) step(ctx context.Context) time.Time {
 			break
 		}
 	}
-	if r.firstEdit.IsZero() {
-		return wake
-	}
-	return earliest(wake, r.settles)
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
+	return wake
 }
 
 // look notes what has changed since it last looked.
@@ -211,7 +202,7 @@ func (r *reconciler) look(state *model.State, h model.Hypervisor, now time.Time)
 		}
 		r.power, r.shutdown = h.PowerWanted, shutdown{}
 	}
-	r.render(state, now, false)
+	r.render(state, now)
 	r.lookAtRun()
 	r.tell(h)
 }
@@ -219,10 +210,7 @@ func (r *reconciler) look(state *model.State, h model.Hypervisor, now time.Time)
 // tell says which config is desired, so that the agent gives up on a plan of
 // another.
 func (r *reconciler) tell(h model.Hypervisor) {
-	digest := ""
-	if r.config != nil {
-		digest = r.config.Digest
-	}
+	digest := r.digest()
 	if r.conn == nil || r.told == digest || h.Hold {
 		return
 	}
@@ -262,73 +250,4 @@ func (r *reconciler) orderShutdown(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-}
-
-// show publishes the decision.
-func (r *reconciler) show(d desired, o seen, dec decision, now time.Time) {
-	applied, _ := r.s.store.Applied(r.name)
-	power := machinePower(d, o)
-	if dec.phase == model.PhaseOff && power == model.PowerOn {
-		power = model.PowerOff // it is down, on an outlet that stays on
-	}
-	r.s.observed.update(r.name, func(st *model.HypervisorStatus) {
-		if st.Phase != dec.phase {
-			st.Since = now.UTC()
-		}
-		st.Phase, st.Power, st.Error = dec.phase, power, dec.err
-		st.DesiredDigest, st.AppliedDigest, st.AppliedAt = d.digest, applied.Digest, applied.At
-		st.RetryAt, st.Failures, st.LastRun, st.Run = dec.retryAt.UTC(), 0, r.lastRun, r.run
-		if dec.retryAt.IsZero() {
-			st.RetryAt = time.Time{}
-		}
-		if r.last.digest == d.digest {
-			st.Failures = r.last.failures
-		}
-		if !o.joined {
-			st.Agent = model.AgentNever
-		} else if st.Agent == model.AgentNever {
-			st.Agent, st.AgentSince = model.AgentOffline, now.UTC()
-		}
-	})
-}
-
-// desired gathers what is wanted.
-func (r *reconciler) desired(state *model.State, h model.Hypervisor) desired {
-	d := desired{
-		name: r.name, hold: h.Hold, power: h.PowerWanted, powerSince: r.powerSince, grace: haltGrace,
-		incomplete: r.incomplete, outlets: h.Outlets, sources: sources(state, h.Outlets),
-	}
-	if h.Platform == model.PlatformSandbox {
-		d.grace = sandboxGrace
-	}
-	if r.config != nil {
-		d.digest = r.config.Digest
-	}
-	if !r.firstEdit.IsZero() {
-		d.settles = r.settles
-	}
-	// What requires others is switched off before them.
-	d.outlets = dependentsFirst(d.sources, h.Outlets)
-	return d
-}
-
-// seen gathers what is known.
-func (r *reconciler) seen(state *model.State) seen {
-	_, joined := state.Agents[r.name]
-	applied, _ := r.s.store.Applied(r.name)
-	o := seen{
-		joined: joined, online: r.conn != nil, met: r.met, applied: applied.Digest, verified: r.verified, last: r.last, shutdown: r.shutdown,
-		since: r.s.observed.hypervisor(r.name).AgentSince, outlets: r.s.outlets.seen(state, r.name),
-	}
-	if run, ok := r.activeRun(); ok {
-		o.run = &run
-	}
-	if o.run != nil && r.conn != nil {
-		o.runHeld, o.quiet = r.holds(o.run.ID), r.conn.quietSince()
-	}
-	return o
-}
-
-func (r *reconciler) errorf(format string, args ...any) error {
-	return fmt.Errorf(r.name+": "+format, args...)
 }

@@ -9,24 +9,35 @@ import (
 	"homelab/model"
 )
 
-// render renders the config if what it is made from has changed, once edits
-// have settled; now is forced by a person who will not wait.
-func (r *reconciler) render(state *model.State, now time.Time, forced bool) {
+// render renders the config if what it is made from may have changed. If it
+// has, the pause begins in which more edits may come.
+func (r *reconciler) render(state *model.State, now time.Time) {
 	disks := r.s.store.Disks(r.name)
-	if !r.firstEdit.IsZero() && now.Before(r.settles) && !forced {
+	if r.dirty.IsZero() && r.state != nil && slices.Equal(disks, r.disks) {
 		return
 	}
-	if r.firstEdit.IsZero() && r.state != nil && slices.Equal(disks, r.disks) && !forced {
-		return
+	at, first, before, wasIncomplete := r.dirty, r.state == nil, r.digest(), r.incomplete
+	if at.IsZero() {
+		at = now
 	}
 	// An edit that comes from here on has a newer state and marks again.
-	r.firstEdit = time.Time{}
-	r.state, r.disks, r.incomplete = state, disks, ""
+	r.dirty, r.state, r.disks, r.incomplete = time.Time{}, state, disks, ""
 	config, err := r.s.configs.desired(state, r.name)
 	if err != nil {
 		config, r.incomplete = nil, err.Error()
 	}
 	r.config = config
+	if !first && (r.digest() != before || r.incomplete != wasIncomplete) {
+		r.changed(at)
+	}
+}
+
+// digest is that of the config, empty if it cannot be rendered.
+func (r *reconciler) digest() string {
+	if r.config == nil {
+		return ""
+	}
+	return r.config.Digest
 }
 
 // recall finds how the last runs ended, after a restart of the server.
@@ -175,8 +186,9 @@ func (r *reconciler) asked(kind model.RunKind) (model.Run, error) {
 		return model.Run{}, notFound(model.KindHypervisor, r.name)
 	}
 	now := time.Now()
+	r.dirty = now // its commit may not have been heard of yet
 	r.look(state, h, now)
-	r.render(state, now, true)
+	r.settles = time.Time{}
 	switch {
 	case h.Hold && kind == model.RunApply:
 		return model.Run{}, r.errorf("it is held: `release %s` first", r.name)
