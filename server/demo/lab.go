@@ -69,7 +69,7 @@ var vms = []guest{
 	{"dns", thinkpad, "dns", "", 512, 1},
 	{"git", thinkpad, "git", "", 2048, 2},
 	{"web", thinkpad, "web", "default", 1024, 1},
-	{"db", thinkpad, "postgres", "default", 4096, 2},
+	{"db", thinkpad, "postgres", "", 4096, 2},
 	{"monitor", thinkpad, "grafana", "default", 2048, 1},
 	{"ci", desktop, "builder", "default", 8192, 4},
 	{"registry", desktop, "registry", "default", 1024, 1},
