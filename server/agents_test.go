@@ -57,6 +57,24 @@ func TestTheNewestConnectionOfAnAgentCounts(t *testing.T) {
 	})
 }
 
+func TestASilentAgentIsGone(t *testing.T) {
+	l := startLab(t, func(s *Server) { s.silence = 300 * time.Millisecond })
+	l.commit(model.Add(sandbox("box")))
+	a := l.agent(l.join("box"), wire.Hello{})
+	a.expect(wire.KindWelcome)
+	for range 10 { // pings are enough to stay
+		a.send(wire.Frame{Kind: wire.KindPing})
+		if !sleep(t.Context(), 50*time.Millisecond) {
+			return
+		}
+	}
+	if l.srv.agents.get("box") == nil {
+		t.Error("it is gone while it speaks")
+	}
+	a.over()
+	eventually(t, "it is offline", func() bool { return l.srv.observed.hypervisor("box").Agent == model.AgentOffline })
+}
+
 func TestBadConversationsEndWithAReason(t *testing.T) {
 	l := startLab(t)
 	l.commit(model.Add(sandbox("box")))
@@ -260,7 +278,7 @@ func TestRolesAreHeldTo(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(text), "secret") != sees || strings.Contains(user.State().Outlets["plug"].HTTP.OnURL, "secret") != sees {
-			t.Errorf("%s sees the password: %v", user.name, !sees)
+			t.Errorf("%s sees the password: %v", user.User().Name, !sees)
 		}
 	}
 	// Whose key is gone may nothing, on a session that is still open.

@@ -38,7 +38,7 @@ func (l *lab) Invite(_ context.Context, via, hypervisor, address string) (string
 		return "", none, err
 	}
 	invite := model.Invite{Hypervisor: hypervisor, Fingerprint: gossh.FingerprintSHA256(login), Expires: time.Now().Add(inviteTime).UTC().Truncate(time.Second)}
-	_, err = l.s.store.Commit(l.name, via, func(s *model.State) error {
+	_, err = l.s.store.Commit(l.User().Name, via, func(s *model.State) error {
 		if _, ok := s.Hypervisors[hypervisor]; !ok {
 			return notFound(model.KindHypervisor, hypervisor)
 		}
@@ -62,7 +62,7 @@ func (l *lab) Revoke(_ context.Context, via, hypervisor string) error {
 	if err := l.may(model.RoleAdmin); err != nil {
 		return err
 	}
-	_, err := l.s.store.Commit(l.name, via, func(s *model.State) error {
+	_, err := l.s.store.Commit(l.User().Name, via, func(s *model.State) error {
 		_, agent := s.Agents[hypervisor]
 		_, invite := s.Invites[hypervisor]
 		if !agent && !invite {

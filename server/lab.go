@@ -18,8 +18,7 @@ import (
 // that the user has at that moment.
 type lab struct {
 	s       *Server
-	name    string // of the user
-	key     string // fingerprint that it connected with
+	key     string // fingerprint that the user connected with
 	address string // HOST:PORT that it connected to
 	seen    atomic.Pointer[redacted]
 }
@@ -30,7 +29,7 @@ var (
 )
 
 func (s *Server) lab(who identity, address string) *lab {
-	return &lab{s: s, name: who.name, key: who.fingerprint, address: address}
+	return &lab{s: s, key: who.fingerprint, address: address}
 }
 
 // PermissionError says that a user may not do something.
@@ -49,16 +48,24 @@ func (e *PermissionError) Error() string {
 func (l *lab) may(need model.Role) error {
 	rank := map[model.Role]int{model.RoleViewer: 1, model.RoleOperator: 2, model.RoleAdmin: 3}
 	who, ok := l.s.identities.fingerprint(l.key)
-	if !ok || who.kind != isUser || who.name != l.name {
+	if !ok || who.kind != isUser {
 		return fmt.Errorf("the key that you connected with may not connect any more")
 	}
 	if role := l.User().Role; rank[role] < rank[need] {
-		return &PermissionError{User: l.name, Role: role, Need: need}
+		return &PermissionError{User: l.User().Name, Role: role, Need: need}
 	}
 	return nil
 }
 
-func (l *lab) User() model.User      { return l.s.store.State().Users[l.name] }
+// User is who the key belongs to now; it may have been renamed.
+func (l *lab) User() model.User {
+	who, _ := l.s.identities.fingerprint(l.key)
+	if who.kind != isUser {
+		return model.User{}
+	}
+	return l.s.store.State().Users[who.name]
+}
+
 func (l *lab) Status() model.Status  { return l.s.observed.status() }
 func (l *lab) Watch() *model.Watcher { return l.s.store.Hub().Watch() }
 
@@ -80,14 +87,14 @@ func (l *lab) Commit(_ context.Context, via string, edit model.Edit) (model.Revi
 	if err := l.mayEdit(); err != nil {
 		return model.Revision{}, err
 	}
-	return l.s.store.Commit(l.name, via, l.limited(edit))
+	return l.s.store.Commit(l.User().Name, via, l.limited(edit))
 }
 
 func (l *lab) Undo(_ context.Context, via string, revision uint64) (model.Revision, error) {
 	if err := l.may(model.RoleAdmin); err != nil {
 		return model.Revision{}, err
 	}
-	return l.s.store.Undo(l.name, via, revision)
+	return l.s.store.Undo(l.User().Name, via, revision)
 }
 
 func (l *lab) mayEdit() error { return l.may(model.RoleOperator) }
@@ -110,7 +117,7 @@ func (l *lab) limited(edit model.Edit) model.Edit {
 			return err
 		}
 		if len(changes) > 0 {
-			return fmt.Errorf("%s would be changed: %w", changes[0].Ref, &PermissionError{User: l.name, Role: l.User().Role, Need: model.RoleAdmin})
+			return fmt.Errorf("%s would be changed: %w", changes[0].Ref, &PermissionError{User: l.User().Name, Role: l.User().Role, Need: model.RoleAdmin})
 		}
 		return nil
 	}
@@ -136,7 +143,7 @@ func (l *lab) SwitchOutlet(ctx context.Context, name string, on, force bool) err
 	if err := l.may(model.RoleOperator); err != nil {
 		return err
 	}
-	l.s.log.Info("outlet", "user", l.name, "outlet", name, "on", on, "force", force)
+	l.s.log.Info("outlet", "user", l.User().Name, "outlet", name, "on", on, "force", force)
 	return l.s.outlets.byPerson(ctx, name, on, force)
 }
 

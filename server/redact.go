@@ -16,7 +16,7 @@ type redacted struct{ from, to *model.State }
 // State is the desired state, without what this user may not see.
 func (l *lab) State() *model.State {
 	state := l.s.store.State()
-	if state.Users[l.name].Role == model.RoleAdmin {
+	if l.User().Role == model.RoleAdmin {
 		return state
 	}
 	if r := l.seen.Load(); r != nil && r.from == state {

@@ -27,6 +27,7 @@ import (
 	"charm.land/ssh"
 	gossh "golang.org/x/crypto/ssh"
 
+	"homelab/agent/wire"
 	"homelab/model/store"
 	"homelab/server/command"
 	"homelab/tui"
@@ -64,8 +65,9 @@ type Server struct {
 	configs    *configs
 	reconcile  *reconcilers
 
-	windows   sync.Map // of sessions with a pty: ssh.Session → *window
-	keepalive time.Duration
+	windows   sync.Map      // of sessions with a pty: ssh.Session → *window
+	keepalive time.Duration // pause between questions to a session's client
+	silence   time.Duration // after which an agent counts as gone
 	// What a session runs; tests put their own here.
 	dashboard func(*lab, tui.Options) tea.Model
 	command   func(context.Context, *lab, []string, command.IO) int
@@ -96,7 +98,7 @@ func New(opts Options) (*Server, error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	s := &Server{
-		opts: opts, log: opts.Log, store: st, key: key, keepalive: keepalivePause,
+		opts: opts, log: opts.Log, store: st, key: key, keepalive: keepalivePause, silence: wire.Silence,
 		dashboard: func(l *lab, o tui.Options) tea.Model { return tui.New(l, o) },
 		command: func(ctx context.Context, l *lab, args []string, stdio command.IO) int {
 			return command.Run(ctx, l, args, stdio)

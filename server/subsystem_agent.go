@@ -23,8 +23,8 @@ const farewellTime = 2 * time.Second
 func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) error {
 	defer closeConn(sess) // its other channels are of no use without this one
 	out := wire.NewWriter(sess)
-	in := &agentReader{r: wire.NewReader(sess), log: log, out: out}
-	in.alive = time.AfterFunc(wire.Silence, func() {
+	in := &agentReader{r: wire.NewReader(sess), log: log, out: out, silence: s.silence}
+	in.alive = time.AfterFunc(s.silence, func() {
 		in.silent.Do(func() { log.Info("the agent says nothing any more") })
 		closeConn(sess)
 	})
@@ -58,18 +58,19 @@ func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) er
 
 // agentReader reads an agent's frames; each resets the clock of its silence.
 type agentReader struct {
-	r      *wire.Reader
-	out    *wire.Writer
-	log    *slog.Logger
-	alive  *time.Timer
-	silent sync.Once
+	r       *wire.Reader
+	out     *wire.Writer
+	log     *slog.Logger
+	alive   *time.Timer
+	silence time.Duration
+	silent  sync.Once
 }
 
 // read returns the next frame. One of an unknown kind is refused and skipped.
 func (a *agentReader) read() (wire.Frame, error) {
 	for {
 		frame, err := a.r.Read()
-		a.alive.Reset(wire.Silence)
+		a.alive.Reset(a.silence)
 		var unknown *wire.UnknownKindError
 		if !errors.As(err, &unknown) {
 			return frame, err
