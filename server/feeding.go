@@ -91,7 +91,7 @@ func (o *outlets) seen(state *model.State, hypervisor string) map[string]outletS
 		one := outletSeen{OutletStatus: o.s.observed.outlet(name)}
 		if dev := o.get(name); dev != nil {
 			dev.mu.Lock()
-			one.ordered, one.byHand, one.handOn = dev.pending > 0, dev.byHand, dev.handOn
+			one.ordered, one.failed, one.byHand, one.handOn = dev.pending > 0, dev.failed, dev.byHand, dev.handOn
 			dev.mu.Unlock()
 		}
 		if slices.Contains(own, name) {

@@ -71,6 +71,7 @@ type shutdown struct {
 type outletSeen struct {
 	model.OutletStatus
 	ordered bool      // an order is on its way
+	failed  time.Time // when the last order failed; zero if it did not
 	byHand  time.Time // when a person switched it last, and which way
 	handOn  bool
 	blocked string // why it must not be switched off

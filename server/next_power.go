@@ -77,7 +77,7 @@ func order(do act, name string, out outletSeen, phase model.Phase, now time.Time
 	if out.ordered {
 		return dec
 	}
-	if again := out.Observed.Add(againTime); out.Error != "" && now.Before(again) {
+	if again := out.failed.Add(againTime); now.Before(again) {
 		dec.wake = again
 		return dec
 	}

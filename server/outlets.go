@@ -37,6 +37,7 @@ type device struct {
 
 	mu      sync.Mutex
 	pending int       // orders that were given and not carried out
+	failed  time.Time // when the last order failed; zero if it did not
 	byHand  time.Time // when a person switched it last
 	handOn  bool
 }
@@ -180,10 +181,14 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, on boo
 	case !assumed:
 		state, err = check(ctx, dev.sw, want)
 	}
+	now := time.Now().UTC()
 	dev.mu.Lock()
 	dev.pending--
+	dev.failed = time.Time{}
+	if err != nil {
+		dev.failed = now
+	}
 	dev.mu.Unlock()
-	now := time.Now().UTC()
 	st := o.s.observed.outlet(name)
 	if st.State != state || st.Since.IsZero() {
 		st.Since = now

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,13 +25,14 @@ const errorPause = 10 * time.Second
 // reconciler carries out what next decides for one hypervisor. All but the
 // first group of fields belongs to its goroutine.
 type reconciler struct {
-	s     *Server
-	name  string
-	stop  context.CancelFunc
-	wake  chan struct{}
-	asks  chan ask
-	retry atomic.Bool
-	down  chan error // what became of the order to shut down
+	s      *Server
+	name   string
+	stop   context.CancelFunc
+	wake   chan struct{}
+	asks   chan ask
+	retry  atomic.Bool
+	orders sync.WaitGroup
+	down   chan error // what became of the order to shut down
 
 	state      *model.State // that config was rendered from
 	disks      []model.Disk // likewise
@@ -97,6 +99,7 @@ func (r *reconciler) ask(ctx context.Context, kind model.RunKind) (model.Run, er
 func (r *reconciler) Run(ctx context.Context) {
 	w := r.s.store.Hub().Watch()
 	defer w.Close()
+	defer r.orders.Wait()
 	r.recall()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -241,7 +244,7 @@ func (r *reconciler) orderShutdown(ctx context.Context) {
 	r.s.log.Info("ordering shutdown", "hypervisor", r.name)
 	r.shutdown = shutdown{ordered: time.Now()}
 	conn := r.conn
-	go func() { // ends with the order's deadline
+	r.orders.Go(func() { // ends with the order's deadline
 		ctx, cancel := context.WithTimeout(ctx, orderTime)
 		defer cancel()
 		err := conn.order(ctx, wire.Frame{Kind: wire.KindShutdown})
@@ -249,5 +252,5 @@ func (r *reconciler) orderShutdown(ctx context.Context) {
 		case r.down <- err:
 		case <-ctx.Done():
 		}
-	}()
+	})
 }

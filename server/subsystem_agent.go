@@ -30,7 +30,7 @@ func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) er
 	})
 	defer in.alive.Stop()
 
-	conn, err := s.greet(sess, who, in, out)
+	conn, err := s.greet(sess, who, in)
 	if err != nil {
 		_ = out.Write(wire.Frame{Kind: wire.KindError, Error: err.Error()})
 		return err
@@ -38,10 +38,10 @@ func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) er
 	log.Info("agent connected", "hypervisor", who.name, "agent_version", conn.hello.AgentVersion, "unfinished", conn.hello.Unfinished)
 	ctx, cancel := context.WithCancel(sess.Context())
 	defer cancel()
-	var writer sync.WaitGroup
-	writer.Go(func() { conn.write(ctx, out) })
 	ended := s.live.onStop(func() { conn.end(errors.New("the server stops")) })
 	s.agents.enter(conn)
+	var writer sync.WaitGroup
+	writer.Go(func() { conn.write(ctx, out) })
 	err = s.converse(conn, in)
 	conn.end(err)
 	s.agents.leave(conn)
@@ -82,8 +82,8 @@ func (a *agentReader) read() (wire.Frame, error) {
 	}
 }
 
-// greet reads hello and answers welcome.
-func (s *Server) greet(sess ssh.Session, who identity, in *agentReader, out *wire.Writer) (*agentConn, error) {
+// greet reads hello and queues welcome, so that it is the first that is sent.
+func (s *Server) greet(sess ssh.Session, who identity, in *agentReader) (*agentConn, error) {
 	frame, err := in.read()
 	if err != nil {
 		return nil, err
@@ -102,9 +102,11 @@ func (s *Server) greet(sess ssh.Session, who identity, in *agentReader, out *wir
 	if spool != hello.Spool {
 		ack = 0
 	}
-	return newAgentConn(who.name, hello, sess), out.Write(wire.Frame{Kind: wire.KindWelcome, Welcome: &wire.Welcome{
+	conn := newAgentConn(who.name, hello, sess)
+	conn.out <- wire.Frame{Kind: wire.KindWelcome, Welcome: &wire.Welcome{
 		Version: wire.Version, ServerVersion: s.opts.Version, Hypervisor: who.name, Ack: ack,
-	}})
+	}}
+	return conn, nil
 }
 
 // converse reads until the agent is gone.
