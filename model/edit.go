@@ -31,6 +31,7 @@ func Add[T any](obj T) Edit {
 			return &ExistsError{Ref{t.k, name}}
 		}
 		m[name] = obj
+		s.made(Ref{t.k, name})
 		return nil
 	}
 }
@@ -60,6 +61,7 @@ func Change[T any](name string, base uint64, change func(*T) error) Edit {
 			delete(m, name)
 			m[renamed] = obj
 			s.follow(t.k, name, renamed)
+			s.renamed(Ref{t.k, name}, Ref{t.k, renamed})
 			return nil
 		}
 		m[name] = obj

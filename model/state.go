@@ -21,6 +21,8 @@ type State struct {
 	Users       map[string]User
 	Agents      map[string]Agent
 	Invites     map[string]Invite
+
+	origins origins // while an edit is made
 }
 
 // DefaultProfile is the profile that a new lab starts with.
@@ -49,6 +51,7 @@ func NewState() *State {
 // and never writes into a slice of one.
 func (s *State) Clone() *State {
 	c := *s
+	c.origins = nil
 	c.Profiles = maps.Clone(s.Profiles)
 	c.Images = maps.Clone(s.Images)
 	c.Outlets = maps.Clone(s.Outlets)

@@ -32,7 +32,9 @@ func (s *Store) commit(who, via string, undoes uint64, edit model.Edit) (model.R
 	if err := stamped(after, changes); err != nil {
 		return model.Revision{}, err
 	}
-	if err := s.db.Update(func(tx *bbolt.Tx) error { return writeRevision(tx, rev) }); err != nil {
+	if err := s.db.Update(func(tx *bbolt.Tx) error {
+		return errors.Join(writeRevision(tx, rev), followSecrets(tx, before, after, changes))
+	}); err != nil {
 		return model.Revision{}, fmt.Errorf("write revision %d: %w", rev.Number, err)
 	}
 	s.state.Store(after)

@@ -47,7 +47,7 @@ var (
 
 	buckets = [][]byte{
 		bucketMeta, bucketState, bucketRevisions, bucketRuns, bucketResources, bucketLogs,
-		bucketPlanned, bucketSpools, bucketApplied, bucketDisks,
+		bucketPlanned, bucketSpools, bucketApplied, bucketDisks, bucketSecrets,
 	}
 
 	keySchema   = []byte("schema")
@@ -132,7 +132,7 @@ func (s *Store) prepare() error {
 	case found > schema:
 		return &NewerError{s.path, found}
 	case !fresh && found == schema:
-		return nil
+		return s.addBuckets()
 	case !fresh:
 		return fmt.Errorf("%s is no file of homelab's", s.path)
 	}
@@ -146,6 +146,30 @@ func (s *Store) prepare() error {
 			return err
 		}
 		return tx.Bucket(bucketMeta).Put(keySchema, key(schema))
+	})
+}
+
+// addBuckets makes the buckets that an earlier version of the schema's did not
+// have; it writes nothing if there is none.
+func (s *Store) addBuckets() error {
+	var missing [][]byte
+	if err := s.db.View(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			if tx.Bucket(name) == nil {
+				missing = append(missing, name)
+			}
+		}
+		return nil
+	}); err != nil || len(missing) == 0 {
+		return err
+	}
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range missing {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -83,7 +83,7 @@ func TestReopenKeepsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = openAt(t, path)
-	if d := cmp.Diff(state, s.State()); d != "" {
+	if d := cmp.Diff(state, s.State(), unexported); d != "" {
 		t.Error("state changed:", d)
 	}
 	if d := cmp.Diff(runs, s.ActiveRuns()); d != "" {
@@ -268,7 +268,7 @@ func TestBackupOpens(t *testing.T) {
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(s.State(), openAt(t, path).State()); d != "" {
+	if d := cmp.Diff(s.State(), openAt(t, path).State(), unexported); d != "" {
 		t.Error(d)
 	}
 }

@@ -14,6 +14,9 @@ import (
 
 var ignoreMeta = cmpopts.IgnoreTypes(model.Meta{})
 
+// unexported leaves out what a state remembers of the edit that made it.
+var unexported = cmpopts.IgnoreUnexported(model.State{})
+
 func TestUndoAndUndoOfUndo(t *testing.T) {
 	s := open(t)
 	commit(t, s, lab(3))
