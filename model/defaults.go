@@ -25,3 +25,9 @@ func NewHypervisor(name string) Hypervisor {
 		Policy:  PolicyAuto, PowerWanted: PowerWantedNone,
 	}
 }
+
+// NewSaltMaster is a master of VMs whose minion is in their image and whose
+// command line is not reached.
+func NewSaltMaster(name string) SaltMaster {
+	return SaltMaster{Name: name, Serves: ServesVMs, Reach: []string{}}
+}

@@ -26,6 +26,8 @@ const (
 	KindOutletStatus Kind = "outlet_status" // by outlet name
 	KindRun          Kind = "run"           // a run's state or progress, by decimal run ID
 	KindLog          Kind = "log"           // a run's log grew, by decimal run ID
+	KindSalt         Kind = "salt"          // a minion's SaltStatus, by the name of its VM or hypervisor, or a master's, by its name
+	KindMinion       Kind = "minion"        // a VM's minion, by the VM's ID; it has secrets only
 )
 
 // Ref names one thing of the lab.
@@ -105,6 +107,7 @@ type Hypervisor struct {
 	Address     string   `json:"address"` // host name or IP address; may be empty
 	Hold        bool     `json:"hold"`    // no reconciling until released
 	PowerWanted string   `json:"power_wanted"`
+	AwaitSalt   bool     `json:"await_salt"` // its runs count once its guests are configured
 	Meta
 }
 
@@ -116,8 +119,9 @@ type Pool struct {
 
 // Profile is a named set of VMs. Exactly one profile is active.
 type Profile struct {
-	Name   string `json:"name"`
-	Active bool   `json:"active"`
+	Name      string `json:"name"`
+	Active    bool   `json:"active"`
+	AwaitSalt bool   `json:"await_salt"` // runs count once the guests are configured, while it is active
 	Meta
 }
 
@@ -164,6 +168,15 @@ type HTTPOutlet struct {
 type SaltMaster struct {
 	Name    string `json:"name"`
 	Address string `json:"address"` // that minions use
+	Serves  string `json:"serves"`  // vms or hypervisors; empty is vms
+	// Reach is what precedes salt, salt-key and salt-run on the command line
+	// that reaches them, such as "ssh pi2 sudo -n"; empty: nothing is asked.
+	Reach []string `json:"reach"`
+	// Repository is the line of the package repository that guests install
+	// their minion from, such as "deb https://… stable main"; empty: it is
+	// in their image.
+	Repository    string `json:"repository"`
+	RepositoryKey string `json:"repository_key"` // that signs it, as text
 	Meta
 }
 

@@ -92,7 +92,12 @@ func (l seedLines) of(s *State, vm VM) string {
 		line(&b, "gateway", addrText(Gateway(p, s.Settings.Gateway)))
 	}
 	line(&b, "role", vm.Role)
-	line(&b, "salt_master", s.SaltMasters[s.Master(vm)].Address)
+	master := s.SaltMasters[s.Master(vm)]
+	line(&b, "salt_master", master.Address)
+	line(&b, "salt_repository", master.Repository)
+	if master.RepositoryKey != "" {
+		line(&b, "salt_repository_key", digest([]string{master.RepositoryKey}))
+	}
 	return b.String()
 }
 

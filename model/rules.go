@@ -10,11 +10,12 @@ import (
 
 // What the rules are, in the words that errors end with.
 const (
-	ruleLabel = "must be a DNS label: 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
-	ruleName  = "must be 1 to 63 of a-z, 0-9, -, . and _, beginning and ending with a letter or digit"
-	rulePath  = "must be an absolute path without . and .., doubled slashes and control characters"
-	ruleHost  = "must be a host name or an IP address"
-	ruleText  = "must be valid text without control characters"
+	ruleLabel     = "must be a DNS label: 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
+	ruleName      = "must be 1 to 63 of a-z, 0-9, -, . and _, beginning and ending with a letter or digit"
+	rulePath      = "must be an absolute path without . and .., doubled slashes and control characters"
+	ruleHost      = "must be a host name or an IP address"
+	ruleServesVMs = "serves hypervisors, not VMs"
+	ruleText      = "must be valid text without control characters"
 )
 
 func isAlnum(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }

@@ -7,13 +7,16 @@ import (
 	"time"
 )
 
-// What a Salt master serves.
+// What a Salt master serves; empty is VMs.
 const (
 	ServesVMs         = "vms"
 	ServesHypervisors = "hypervisors"
 )
 
-// SaltState is what is known of one minion.
+// ServesVMs tells whether the master's minions are the VMs.
+func (m SaltMaster) ServesVMs() bool { return m.Serves != ServesHypervisors }
+
+// SaltState is what is known of one minion, in words for people.
 type SaltState string
 
 // States of a minion. Unknown is said where its master is not asked, or has
@@ -37,30 +40,134 @@ type SaltStatus struct {
 	Minion string      `json:"minion"` // its ID
 	State  SaltState   `json:"state"`
 	Since  time.Time   `json:"since,omitzero"`
-	Up     bool        `json:"up"`             // as far as is known
 	Done   int         `json:"done,omitzero"`  // states carried out, while it configures
 	Total  int         `json:"total,omitzero"` // 0 where the master sends no progress
 	Result *SaltResult `json:"result,omitempty"`
 }
 
-// SaltResult is how the last state.apply of a minion ended.
+// SaltResult is how a minion's last state.apply ended.
 type SaltResult struct {
-	Job     string       `json:"job"`
-	At      time.Time    `json:"at"`
-	OK      bool         `json:"ok"`
-	Changed int          `json:"changed"` // states that changed something
-	Errors  []string     `json:"errors"`  // of a tree that could not be rendered
-	States  []SaltResult1 `json:"states"`
+	Job    string     `json:"job"`
+	At     time.Time  `json:"at"`
+	OK     bool       `json:"ok"`
+	Errors []string   `json:"errors,omitempty"` // why nothing could be carried out
+	Steps  []SaltStep `json:"states"`
 }
 
-// SaltResult1 is one state of a result.
-type SaltResult1 struct {
+// SaltStep is one state of a result.
+type SaltStep struct {
 	ID       string   `json:"id"`
 	Name     string   `json:"name"`
 	Function string   `json:"function"` // such as file.managed
 	SLS      string   `json:"sls"`
 	OK       bool     `json:"ok"`
-	Changes  []string `json:"changes"` // what changed, a line each
+	Changes  []string `json:"changes"` // keys of what changed
 	Comment  string   `json:"comment"`
 	Seconds  float64  `json:"seconds"`
+}
+
+// Changed counts the states that changed something.
+func (r *SaltResult) Changed() int {
+	n := 0
+	for _, s := range r.Steps {
+		if len(s.Changes) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Failure says in one line what failed first; empty if nothing did.
+func (r *SaltResult) Failure() string {
+	switch failed := slices.IndexFunc(r.Steps, func(s SaltStep) bool { return !s.OK }); {
+	case r.OK:
+		return ""
+	case failed >= 0:
+		s := r.Steps[failed]
+		return s.ID + ": " + firstLine(s.Comment)
+	case len(r.Errors) > 0:
+		return firstLine(r.Errors[0])
+	}
+	return "the minion says that it failed, and not why"
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
+
+// String says the status in words, such as "configured, 2 changed" or "failed:
+// motd: the file cannot be written".
+func (s SaltStatus) String() string {
+	switch {
+	case s.State == SaltConfiguring && s.Total > 0:
+		return fmt.Sprintf("%s, %d of %d states", s.State, s.Done, s.Total)
+	case s.State == SaltConfigured && s.Result != nil:
+		if n := s.Result.Changed(); n > 0 {
+			return fmt.Sprintf("%s, %d changed", s.State, n)
+		}
+	case s.State == SaltFailed && s.Result != nil:
+		return string(s.State) + ": " + s.Result.Failure()
+	}
+	return string(s.State)
+}
+
+// SaltMasterStatus is what is observed of one Salt master.
+type SaltMasterStatus struct {
+	Reached   bool      `json:"reached"` // its command line answers
+	Since     time.Time `json:"since,omitzero"`
+	Error     string    `json:"error,omitempty"`
+	Pending   []string  `json:"pending"`   // IDs whose keys wait to be accepted
+	Strangers []string  `json:"strangers"` // IDs of keys that nobody expects
+}
+
+// SaltKey is a minion's key on a master.
+type SaltKey struct {
+	Master      string `json:"master"`
+	ID          string `json:"id"`
+	State       string `json:"state"`                 // accepted, pending, rejected or denied
+	Fingerprint string `json:"fingerprint,omitempty"` // of one that is pending
+	VM          string `json:"vm,omitempty"`          // whose it is
+	Hypervisor  string `json:"hypervisor,omitempty"`
+	Stranger    bool   `json:"stranger"` // nobody expects it
+}
+
+// Configured counts guests that must be configured for a run to count.
+type Configured struct {
+	Done   int `json:"done"`
+	Failed int `json:"failed"`
+	Total  int `json:"total"`
+}
+
+func (c Configured) String() string {
+	text := fmt.Sprintf("%d of %d configured", c.Done, c.Total)
+	if c.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", c.Failed)
+	}
+	return text
+}
+
+// AwaitsSalt tells whether a hypervisor's guests must be configured for its
+// runs to count.
+func (s *State) AwaitsSalt(hypervisor string) bool {
+	return s.Hypervisors[hypervisor].AwaitSalt || s.Profiles[s.ActiveProfile()].AwaitSalt
+}
+
+// Configured counts the guests of a hypervisor that are to run and have a Salt
+// master, by what is known of their minions.
+func (s *State) Configured(hypervisor string, minions map[string]SaltStatus) Configured {
+	var c Configured
+	for _, vm := range s.VMsOn(hypervisor) {
+		if !vm.Running || !s.HasDomain(vm) || s.Master(vm) == "" {
+			continue
+		}
+		c.Total++
+		switch minions[vm.ID].State {
+		case SaltConfigured:
+			c.Done++
+		case SaltFailed:
+			c.Failed++
+		}
+	}
+	return c
 }

@@ -29,19 +29,20 @@ type Phase string
 
 // Phases of a hypervisor.
 const (
-	PhaseNew        Phase = "new"      // no agent has joined yet
-	PhaseOff        Phase = "off"      // its power is off
-	PhaseOffline    Phase = "offline"  // its agent is not connected
-	PhaseStarting   Phase = "starting" // power was switched on, the agent is awaited
-	PhaseStopping   Phase = "stopping" // guests and machine are shutting down
-	PhaseInSync     Phase = "in sync"  // what is desired is applied
-	PhasePending    Phase = "pending"  // a run is about to start
-	PhasePlanning   Phase = "planning"
-	PhaseWaiting    Phase = "waiting" // for approval
-	PhaseApplying   Phase = "applying"
-	PhaseRetrying   Phase = "retrying" // the last run failed; RetryAt says when the next starts
-	PhaseHeld       Phase = "held"
-	PhaseIncomplete Phase = "incomplete" // the config cannot be rendered; Error says why
+	PhaseNew         Phase = "new"      // no agent has joined yet
+	PhaseOff         Phase = "off"      // its power is off
+	PhaseOffline     Phase = "offline"  // its agent is not connected
+	PhaseStarting    Phase = "starting" // power was switched on, the agent is awaited
+	PhaseStopping    Phase = "stopping" // guests and machine are shutting down
+	PhaseInSync      Phase = "in sync"  // what is desired is applied
+	PhasePending     Phase = "pending"  // a run is about to start
+	PhasePlanning    Phase = "planning"
+	PhaseWaiting     Phase = "waiting" // for approval
+	PhaseApplying    Phase = "applying"
+	PhaseRetrying    Phase = "retrying" // the last run failed; RetryAt says when the next starts
+	PhaseHeld        Phase = "held"
+	PhaseConfiguring Phase = "configuring" // applied; the guests that count are not configured yet
+	PhaseIncomplete  Phase = "incomplete"  // the config cannot be rendered; Error says why
 )
 
 // HypervisorStatus is what is observed of one hypervisor.
@@ -62,6 +63,10 @@ type HypervisorStatus struct {
 	Error         string     `json:"error,omitempty"`   // of the last run or rendering
 	Facts         Facts      `json:"facts,omitzero"`
 	Guests        []Guest    `json:"guests"`
+	// Salt is what the master of the machines knows of this one; nil if none
+	// does. Configured counts the guests that its runs wait for.
+	Salt       *SaltStatus `json:"salt,omitempty"`
+	Configured *Configured `json:"configured,omitempty"`
 }
 
 // RunningGuests counts the guests of ours that are running.
@@ -152,5 +157,7 @@ type OutletStatus struct {
 type Status struct {
 	Hypervisors map[string]HypervisorStatus
 	Outlets     map[string]OutletStatus
-	Runs        map[uint64]Run // those under way
+	Runs        map[uint64]Run              // those under way
+	Minions     map[string]SaltStatus       // of VMs, by the VM's ID
+	SaltMasters map[string]SaltMasterStatus // those that are asked
 }

@@ -32,8 +32,9 @@ func (c *checker) settings(v Settings) {
 		c.rule(isDomain(d), "search", d, "must be a DNS domain")
 	}
 	if v.SaltMaster != "" {
-		_, ok := c.s.SaltMasters[v.SaltMaster]
+		m, ok := c.s.SaltMasters[v.SaltMaster]
 		c.refers(ok, "salt_master", Ref{KindSaltMaster, v.SaltMaster})
+		c.rule(m.ServesVMs(), "salt_master", v.SaltMaster, ruleServesVMs)
 	}
 	c.rule(v.Timezone == "" || isTimezone(v.Timezone), "timezone", v.Timezone, "must be the name of a time zone, such as Europe/Amsterdam")
 }
@@ -70,6 +71,16 @@ func (c *checker) image(i Image) {
 func (c *checker) saltMaster(m SaltMaster) {
 	c.rule(isName(m.Name), "name", m.Name, ruleName)
 	c.rule(isHost(m.Address), "address", m.Address, ruleHost)
+	c.oneOf("serves", m.Serves, ServesVMs, ServesHypervisors, "")
+	for _, word := range m.Reach {
+		c.rule(isText(word, 255) && !strings.ContainsAny(word, " \t*?[]{}$`'\"\\;&|<>()!#~"), "reach", word, "must be words without spaces and without what a shell would read, such as: ssh pi2 sudo -n")
+	}
+	if len(m.Reach) > 0 {
+		c.rule(!strings.HasPrefix(m.Reach[0], "-"), "reach", m.Reach[0], "must begin with a program, such as sudo or ssh")
+	}
+	c.rule(m.Repository == "" || strings.HasPrefix(m.Repository, "deb ") && isText(m.Repository, 512), "repository", m.Repository, "must be one line of apt's sources, such as: deb https://… stable main")
+	c.rule(m.RepositoryKey == "" || isBody(m.RepositoryKey, 16<<10) && strings.HasPrefix(m.RepositoryKey, "-----BEGIN PGP PUBLIC KEY BLOCK-----"), "repository_key", m.RepositoryKey, "must be a public key of PGP as text, beginning with -----BEGIN PGP PUBLIC KEY BLOCK-----")
+	c.rule(m.RepositoryKey == "" || m.Repository != "", "repository_key", m.RepositoryKey, "signs nothing: set the repository too")
 }
 
 func (c *checker) hypervisor(h Hypervisor) {

@@ -86,8 +86,9 @@ func (c vmChecker) references(vm VM) {
 	_, ok := c.s.Images[vm.Image]
 	c.refers(ok, "image", Ref{KindImage, vm.Image})
 	if vm.SaltMaster != "" {
-		_, ok := c.s.SaltMasters[vm.SaltMaster]
+		m, ok := c.s.SaltMasters[vm.SaltMaster]
 		c.refers(ok, "salt_master", Ref{KindSaltMaster, vm.SaltMaster})
+		c.rule(m.ServesVMs(), "salt_master", vm.SaltMaster, ruleServesVMs)
 	}
 	h, ok := c.s.Hypervisors[vm.Hypervisor]
 	c.refers(ok, "hypervisor", Ref{KindHypervisor, vm.Hypervisor})
