@@ -17,7 +17,13 @@ type Input struct {
 	State      *model.State
 	Hypervisor string
 	Kept       []model.Disk // disks that its agent reports; those of VMs without a domain stay
+	// Keys are those of the VMs' minions, by the VM's ID. A guest without one
+	// makes its own.
+	Keys map[string]MinionKey
 }
+
+// MinionKey is the key pair of a VM's Salt minion, in PEM.
+type MinionKey struct{ Private, Public string }
 
 // Renderer renders configs and remembers the part of each VM, so that a change
 // of one VM costs little more than that VM. It may be used concurrently.
@@ -141,6 +147,9 @@ func (st *site) poolPath() string {
 type guest struct {
 	model.Placement
 	ip, role, master string // of the seed; the master's address
+	repository       string // of the minion's package
+	repositoryKey    string
+	minion           MinionKey
 	image, base      string // name and volume of the image; empty without a root disk
 	pool             string // path of pool "default"
 	platform         string
@@ -168,7 +177,8 @@ func (st *site) guests(in Input) ([]guest, error) {
 			if !ok {
 				return nil, fmt.Errorf("VM %q: there is no salt master named %q", vm.Name, name)
 			}
-			g.master = m.Address
+			g.master, g.repository, g.repositoryKey = m.Address, m.Repository, m.RepositoryKey
+			g.minion = in.Keys[vm.ID]
 		}
 		if p.Root {
 			image, ok := in.State.Images[vm.Image]

@@ -42,13 +42,51 @@ type user struct {
 
 // userData is what follows it, the guest's own. No key is in both.
 type userData struct {
-	Hostname text  `yaml:"hostname"`
-	Salt     *salt `yaml:"salt_minion,omitempty"`
+	Hostname text     `yaml:"hostname"`
+	Apt      *apt     `yaml:"apt,omitempty"`
+	Salt     *salt    `yaml:"salt_minion,omitempty"`
+	Run      [][]text `yaml:"runcmd,flow,omitempty"`
 }
 
+// apt tells where the minion's package comes from.
+type apt struct {
+	Sources map[string]aptSource `yaml:"sources"`
+}
+
+type aptSource struct {
+	Source text `yaml:"source"`
+	Key    text `yaml:"key,omitempty"`
+}
+
+// salt is what cloud-init writes for the minion. It writes keys only where both
+// are given; where they go is said, as its own idea of it depends on what is
+// installed.
 type salt struct {
-	Conf   minion `yaml:"conf"`
-	Grains grains `yaml:"grains"`
+	Conf    minion `yaml:"conf"`
+	Grains  grains `yaml:"grains"`
+	PKI     text   `yaml:"pki_dir,omitempty"`
+	Public  string `yaml:"public_key,omitempty"` // in PEM, which no reader of YAML mistakes
+	Private string `yaml:"private_key,omitempty"`
+}
+
+// pkiDir is where minions look for their keys.
+const pkiDir = "/etc/salt/pki/minion"
+
+// newSalt is what makes a guest a minion; the user-data gets the rest of it.
+func newSalt(g guest, data *userData) {
+	host := model.HostName(g.Name, g.Hypervisor)
+	data.Salt = &salt{
+		Conf:   newMinion(g.master, host),
+		Grains: grains{Role: text(g.role), Hypervisor: text(g.Hypervisor)},
+	}
+	if g.repository != "" {
+		data.Apt = &apt{map[string]aptSource{"salt.list": {text(g.repository), text(g.repositoryKey)}}}
+	}
+	if g.minion.Private != "" && g.minion.Public != "" {
+		data.Salt.PKI, data.Salt.Public, data.Salt.Private = pkiDir, g.minion.Public, g.minion.Private
+		// cloud-init leaves it readable to all.
+		data.Run = [][]text{{"chmod", "0400", pkiDir + "/minion.pem"}}
+	}
 }
 
 type grains struct {
@@ -115,10 +153,7 @@ func (s seeds) of(g guest) (wire.Seed, error) {
 	host := model.HostName(g.Name, g.Hypervisor)
 	data := userData{Hostname: text(host)}
 	if g.master != "" {
-		data.Salt = &salt{
-			Conf:   newMinion(g.master, host),
-			Grains: grains{Role: text(g.role), Hypervisor: text(g.Hypervisor)},
-		}
+		newSalt(g, &data)
 	}
 	network, err := s.network(g)
 	if err != nil {
