@@ -15,14 +15,17 @@ import (
 )
 
 // The tests of this file need libvirt. They run when HOMELAB_LIBVIRT_URI names
-// it, with HOMELAB_LIBVIRT_IMAGE a small guest that writes "guest up" and what
+// it, with HOMELAB_LIBVIRT_GUEST a small guest that writes "guest up" and what
 // it reads of its seed to its serial console. Terraform must find the provider.
 
 func libvirtFor(t *testing.T) (uri, image string) {
 	t.Helper()
-	uri, image = os.Getenv("HOMELAB_LIBVIRT_URI"), os.Getenv("HOMELAB_LIBVIRT_IMAGE")
+	uri, image = os.Getenv("HOMELAB_LIBVIRT_URI"), os.Getenv("HOMELAB_LIBVIRT_GUEST")
 	if uri == "" || image == "" {
-		t.Skip("set HOMELAB_LIBVIRT_URI and HOMELAB_LIBVIRT_IMAGE to run this test")
+		t.Skip("set HOMELAB_LIBVIRT_URI and HOMELAB_LIBVIRT_GUEST to run this test")
+	}
+	if rc := os.Getenv("HOMELAB_LIBVIRT_TERRAFORMRC"); rc != "" {
+		t.Setenv("TF_CLI_CONFIG_FILE", rc)
 	}
 	return uri, image
 }

@@ -220,8 +220,7 @@ func (l *log) followHypervisor(ctx context.Context, name string) error {
 	defer w.Close()
 	var last uint64
 	for {
-		id, err := l.s.newestRun(name)
-		if err == nil && id != last {
+		if id, ok := l.s.runAfter(name, last); ok {
 			last, l.run, l.after = id, id, 0
 			run, err := l.follow(ctx, nil)
 			if err != nil {
@@ -234,6 +233,27 @@ func (l *log) followHypervisor(ctx context.Context, name string) error {
 			return err
 		}
 	}
+}
+
+// runAfter is the oldest run of a hypervisor that is newer than last; the
+// newest of all where last is 0.
+func (s *session) runAfter(hypervisor string, last uint64) (uint64, bool) {
+	if last == 0 {
+		id, err := s.newestRun(hypervisor)
+		return id, err == nil
+	}
+	runs, err := s.lab.Runs(hypervisor) // newest first
+	if err != nil {
+		return 0, false
+	}
+	var next uint64
+	for _, r := range runs {
+		if r.ID <= last {
+			break
+		}
+		next = r.ID
+	}
+	return next, next != 0
 }
 
 // followRun follows a run that a person started or approved, asks them when it
