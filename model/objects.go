@@ -133,35 +133,29 @@ type Image struct {
 	Meta
 }
 
-// Drivers of outlets.
-const (
-	DriverHTTP      = "http"
-	DriverSimulated = "simulated"
-)
-
 // Outlet is anything that switches power. It feeds the hypervisors that name
-// it, which may be several or none.
+// it, which may be several or none. Of its devices' settings that of its
+// driver counts; what is secret of it lies in the store, apart.
 type Outlet struct {
-	Name      string     `json:"name"`
-	Driver    string     `json:"driver"`
-	Groups    []string   `json:"groups"`
-	Requires  []string   `json:"requires"`  // outlets that must be on before this one
-	Essential bool       `json:"essential"` // left out of --all; carries the server or the way to it
-	HTTP      HTTPOutlet `json:"http,omitzero"`
+	Name          string              `json:"name"`
+	Driver        string              `json:"driver"`
+	Groups        []string            `json:"groups"`
+	Requires      []string            `json:"requires"`               // outlets that must be on before this one
+	Essential     bool                `json:"essential"`              // left out of --all; carries the server or the way to it
+	DelaySeconds  int                 `json:"delay_seconds,omitzero"` // after switching it, before the next is: inrush
+	IdleWatts     float64             `json:"idle_watts,omitzero"`    // what it feeds counts as off below that; 0 is that the meter says nothing of it
+	Secrets       []string            `json:"secrets,omitempty"`      // names of those that the device needs, never what they are
+	HTTP          HTTPOutlet          `json:"http,omitzero"`
+	Tasmota       TasmotaOutlet       `json:"tasmota,omitzero"`
+	Shelly        ShellyOutlet        `json:"shelly,omitzero"`
+	ESPHome       ESPHomeOutlet       `json:"esphome,omitzero"`
+	HomeAssistant HomeAssistantOutlet `json:"home_assistant,omitzero"`
+	Redfish       RedfishOutlet       `json:"redfish,omitzero"`
+	IPMI          IPMIOutlet          `json:"ipmi,omitzero"`
+	WOL           WOLOutlet           `json:"wol,omitzero"`
+	Command       CommandOutlet       `json:"command,omitzero"`
+	Simulated     SimulatedOutlet     `json:"simulated,omitzero"`
 	Meta
-}
-
-// HTTPOutlet tells the generic HTTP driver what to ask of a device. StatusURL
-// may be empty: the device cannot be asked, its state is what was last ordered.
-type HTTPOutlet struct {
-	Method    string `json:"method"` // of on and off; empty is GET
-	OnURL     string `json:"on_url"`
-	OffURL    string `json:"off_url"`
-	OnBody    string `json:"on_body,omitempty"`
-	OffBody   string `json:"off_body,omitempty"`
-	StatusURL string `json:"status_url"` // asked with GET
-	OnMatch   string `json:"on_match"`   // regular expression that the status of an outlet that is on matches
-	OffMatch  string `json:"off_match"`  // and of one that is off; neither is unknown
 }
 
 // SaltMaster is a Salt master that configures VMs or hypervisors.

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -10,7 +9,7 @@ import (
 
 func (c *checker) outlet(o Outlet) {
 	c.rule(isLabel(o.Name), "name", o.Name, ruleLabel)
-	c.oneOf("driver", o.Driver, DriverHTTP, DriverSimulated)
+	c.oneOf("driver", o.Driver, Drivers()...)
 	c.distinct("groups", o.Groups)
 	for _, g := range o.Groups {
 		c.rule(isName(g), "groups", g, ruleName)
@@ -20,21 +19,9 @@ func (c *checker) outlet(o Outlet) {
 		_, ok := c.s.Outlets[r]
 		c.refers(ok, "requires", Ref{KindOutlet, r})
 	}
-	h := o.HTTP
-	if o.Driver == DriverHTTP {
-		c.rule(h.OnURL != "", "on_url", "", "is missing: the HTTP driver asks it to switch on")
-		c.rule(h.OffURL != "", "off_url", "", "is missing: the HTTP driver asks it to switch off")
-		c.rule(h.StatusURL == "" || h.OnMatch != "" || h.OffMatch != "", "on_match", "",
-			"is missing: without it and off_match an answer of status_url means nothing")
-	}
-	c.oneOf("method", h.Method, "", http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch)
-	c.url("on_url", h.OnURL)
-	c.url("off_url", h.OffURL)
-	c.url("status_url", h.StatusURL)
-	c.rule(isBody(h.OnBody, 4096), "on_body", h.OnBody, "must be text of at most 4096 bytes")
-	c.rule(isBody(h.OffBody, 4096), "off_body", h.OffBody, "must be text of at most 4096 bytes")
-	c.pattern("on_match", h.OnMatch)
-	c.pattern("off_match", h.OffMatch)
+	c.within("delay_seconds", o.DelaySeconds, 0, 3600)
+	c.watts("idle_watts", o.IdleWatts)
+	c.driver(o)
 }
 
 // url checks an address of a device. A password in it would be shown to all
