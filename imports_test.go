@@ -19,10 +19,11 @@ var layers = map[string][]string{
 	"homelab/agent/wire":       {"model"},
 	"homelab/agent":            {"agent/wire", "model"},
 	"homelab/tui":              {"model"},
+	"homelab/server/salt":      {"model"},
 	"homelab/server/terraform": {"agent/wire", "model"},
 	"homelab/server/command":   {"agent/wire", "model"},
 	"homelab/server/demo":      {"model", "server"},
-	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "server/command", "server/terraform"},
+	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "server/command", "server/salt", "server/terraform"},
 }
 
 type goPackage struct {

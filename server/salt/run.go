@@ -1,0 +1,127 @@
+//go:build unix
+
+package salt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	maxAnswer = 64 << 20        // bytes of standard output
+	grace     = 5 * time.Second // for what holds our pipes after its end
+)
+
+// answer is what a command said. Salt's exit status says little: it is 0 for
+// failures of many kinds and 1 where one of many minions failed.
+type answer struct {
+	stdout []byte
+	stderr string
+	exit   int
+}
+
+// run runs words on the master under its deadline.
+func (m Master) run(ctx context.Context, stdin string, words ...string) (answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, m.deadline(), fmt.Errorf("no answer within %s", m.deadline()))
+	defer cancel()
+	var out limited
+	a, err := m.start(ctx, stdin, &out, words...)
+	a.stdout = out.b
+	if err == nil && out.full {
+		err = m.failed(words, fmt.Sprintf("it said more than %d MiB", maxAnswer>>20))
+	}
+	return a, err
+}
+
+// start runs words until they end or ctx does: then their whole process group
+// is ended.
+func (m Master) start(ctx context.Context, stdin string, out io.Writer, words ...string) (answer, error) {
+	argv := m.argv(words...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = grace
+	cmd.Stdin = strings.NewReader(stdin)
+	var stderr tail
+	cmd.Stdout, cmd.Stderr = out, &stderr
+	err := cmd.Run()
+	a := answer{stderr: stderr.String(), exit: cmd.ProcessState.ExitCode()}
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return a, m.failed(words, context.Cause(ctx).Error())
+	case err == nil:
+		return a, nil
+	case !errors.As(err, &exit):
+		return a, m.failed(words, err.Error())
+	case a.exit < 0:
+		return a, m.failed(words, "it was ended: "+err.Error())
+	case a.exit == 127 || a.exit == 126 || a.exit == 255 || strings.HasPrefix(a.stderr, "sudo: "):
+		return a, m.failed(words, said(a)) // of the shell, ssh or sudo before it
+	}
+	return a, nil
+}
+
+// failed is the error of a command that brought nothing.
+func (m Master) failed(words []string, why string) error {
+	return fmt.Errorf("salt master %s: %s: %s", m.Name, strings.Join(words[:min(2, len(words))], " "), why)
+}
+
+// said is what a command that failed said last, in one line.
+func said(a answer) string {
+	text := strings.TrimSpace(a.stderr)
+	if text == "" {
+		text = strings.TrimSpace(string(a.stdout[max(0, len(a.stdout)-1024):]))
+	}
+	lines := strings.Split(text, "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		if line := strings.TrimSpace(lines[i]); line != "" && line != "[ERROR   ]" {
+			return clip(line)
+		}
+	}
+	return fmt.Sprintf("it said nothing and ended with status %d", a.exit)
+}
+
+// clip is the beginning of a text that can be long.
+func clip(text string) string {
+	if len(text) <= 300 {
+		return text
+	}
+	return strings.ToValidUTF8(text[:300], "") + "…"
+}
+
+// limited keeps what is written to it, up to maxAnswer.
+type limited struct {
+	b    []byte
+	full bool
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if n := maxAnswer - len(l.b); len(p) > n {
+		l.full = true
+		l.b = append(l.b, p[:n]...)
+		return len(p), nil
+	}
+	l.b = append(l.b, p...)
+	return len(p), nil
+}
+
+// tail keeps the last 8 KiB written to it.
+type tail struct{ b []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	if n := len(t.b) - 8<<10; n > 0 {
+		t.b = append(t.b[:0], t.b[n:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return string(bytes.TrimSpace(t.b)) }
