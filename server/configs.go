@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -18,17 +19,19 @@ type configs struct {
 	log      *slog.Logger
 	store    *store.Store
 	renderer *terraform.Renderer
+	minions  *minions
 
 	mu   sync.Mutex
 	runs map[string]*terraform.Config // by hypervisor
 }
 
-func newConfigs(st *store.Store, log *slog.Logger) *configs {
-	return &configs{log: log, store: st, renderer: terraform.NewRenderer(), runs: map[string]*terraform.Config{}}
+func newConfigs(st *store.Store, log *slog.Logger, keys *minions) *configs {
+	return &configs{log: log, store: st, renderer: terraform.NewRenderer(), minions: keys, runs: map[string]*terraform.Config{}}
 }
 
 // desired renders what is wanted of a hypervisor in a state. The disks that
-// its agent reports stay in the config. A mistake in rendering costs that
+// its agent reports stay in the config, and the keys of minions are waited for,
+// which takes seconds where they are not made yet. A mistake in rendering costs that
 // hypervisor its config, and nobody else the server.
 func (c *configs) desired(state *model.State, hypervisor string) (config *terraform.Config, err error) {
 	defer func() {
@@ -37,7 +40,11 @@ func (c *configs) desired(state *model.State, hypervisor string) (config *terraf
 			config, err = nil, fmt.Errorf("the config cannot be rendered; the server's log says why")
 		}
 	}()
-	return c.renderer.Render(terraform.Input{State: state, Hypervisor: hypervisor, Kept: c.store.Disks(hypervisor)})
+	keys, err := c.minions.keys(context.Background(), state, hypervisor)
+	if err != nil {
+		return nil, fmt.Errorf("the keys of its minions cannot be made: %w", err)
+	}
+	return c.renderer.Render(terraform.Input{State: state, Hypervisor: hypervisor, Kept: c.store.Disks(hypervisor), Keys: keys})
 }
 
 // hold keeps the config of a run; nil forgets it.

@@ -30,6 +30,7 @@ type desired struct {
 	sources    []string // those and all that they require, what is required first
 	digest     string   // of the config, if it can be rendered
 	incomplete string   // why it cannot
+	preparing  bool     // what it needs is being made
 	// settles is when the newest edits that changed the config are old enough
 	// to be acted upon.
 	settles time.Time
@@ -140,6 +141,9 @@ func nextRun(d desired, o seen, now time.Time) decision {
 	}
 	if now.Before(d.settles) {
 		return decision{phase: model.PhasePending, wake: d.settles}
+	}
+	if d.preparing {
+		return decision{phase: model.PhasePending}
 	}
 	if d.incomplete != "" {
 		return decision{phase: model.PhaseIncomplete, err: d.incomplete}

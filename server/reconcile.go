@@ -38,6 +38,7 @@ type reconciler struct {
 	disks      []model.Disk // likewise
 	config     *terraform.Config
 	incomplete string
+	preparing  bool      // the keys of minions are being made; the config is the last one
 	dirty      time.Time // since when what it is rendered from may have changed; zero if it has not
 	firstEdit  time.Time // of those that settle together
 	settles    time.Time // when the newest edits that changed the config are to be acted upon
@@ -118,7 +119,7 @@ func (r *reconciler) Run(ctx context.Context) {
 				r.shutdown.err = err.Error()
 			}
 		case q := <-r.asks:
-			run, err := r.asked(q.kind)
+			run, err := r.asked(ctx, q.kind)
 			q.answer <- answer{run, err}
 		}
 		at := r.step(ctx)
@@ -140,6 +141,8 @@ func (r *reconciler) concerns(dirty map[model.Ref]struct{}) bool {
 			if matters = true; r.dirty.IsZero() {
 				r.dirty = time.Now()
 			}
+		case model.KindMinion:
+			matters = matters || r.preparing
 		case model.KindStatus:
 			// Of others: they may share an outlet. Its own: its disks.
 			matters = true

@@ -41,7 +41,7 @@ func (r *reconciler) show(d desired, o seen, dec decision, now time.Time) {
 func (r *reconciler) desired(state *model.State, h model.Hypervisor) desired {
 	d := desired{
 		name: r.name, digest: r.digest(), hold: h.Hold, power: h.PowerWanted, powerSince: r.powerSince, grace: haltGrace,
-		incomplete: r.incomplete, settles: r.settles, sources: sources(state, h.Outlets),
+		incomplete: r.incomplete, preparing: r.preparing, settles: r.settles, sources: sources(state, h.Outlets),
 	}
 	if h.Platform == model.PlatformSandbox {
 		d.grace = sandboxGrace

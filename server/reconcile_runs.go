@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -14,6 +15,12 @@ import (
 func (r *reconciler) render(state *model.State, now time.Time) {
 	disks := r.s.store.Disks(r.name)
 	if r.dirty.IsZero() && r.state != nil && slices.Equal(disks, r.disks) {
+		return
+	}
+	if r.preparing = !r.s.minions.ready(state, r.name); r.preparing {
+		if r.dirty.IsZero() {
+			r.dirty = now
+		}
 		return
 	}
 	at, first, before, wasIncomplete := r.dirty, r.state == nil, r.digest(), r.incomplete
@@ -179,7 +186,7 @@ func (r *reconciler) lose() error {
 }
 
 // asked starts a run for a person, without any pause.
-func (r *reconciler) asked(kind model.RunKind) (model.Run, error) {
+func (r *reconciler) asked(ctx context.Context, kind model.RunKind) (model.Run, error) {
 	state := r.s.store.State()
 	h, ok := state.Hypervisors[r.name]
 	if !ok {
@@ -187,6 +194,9 @@ func (r *reconciler) asked(kind model.RunKind) (model.Run, error) {
 	}
 	now := time.Now()
 	r.dirty = now // its commit may not have been heard of yet
+	if _, err := r.s.minions.keys(ctx, state, r.name); err != nil {
+		return model.Run{}, err
+	}
 	r.look(state, h, now)
 	r.settles = time.Time{}
 	switch {

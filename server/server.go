@@ -63,6 +63,7 @@ type Server struct {
 	ingest     *ingest
 	outlets    *outlets
 	configs    *configs
+	minions    *minions
 	reconcile  *reconcilers
 
 	windows   sync.Map      // of sessions with a pty: ssh.Session → *window
@@ -111,7 +112,8 @@ func New(opts Options) (*Server, error) {
 	s.agents = newAgents(s)
 	s.ingest = newIngest(st)
 	s.outlets = newOutlets(s)
-	s.configs = newConfigs(st, s.log)
+	s.minions = newMinions(st, s.log)
+	s.configs = newConfigs(st, s.log, s.minions)
 	s.reconcile = newReconcilers(s)
 	s.ssh = s.endpoint()
 	return s, nil
@@ -133,7 +135,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.reconcile.Run, s.watchIdentities} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.reconcile.Run, s.minions.Run, s.watchIdentities} {
 		parts.Go(func() { run(ctx) })
 	}
 	fmt.Fprintf(s.opts.Out, "%s\n", connectLine(s.Addr()))
