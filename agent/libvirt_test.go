@@ -220,7 +220,7 @@ func TestLibvirtLifeOfAGuest(t *testing.T) {
 	s.send(l.order(s, 1))
 	s.state(1, model.RunSucceeded)
 	text := l.booted(1)
-	for _, want := range []string{"NoCloud seed on", "# first", "local-hostname: " + l.name} {
+	for _, want := range []string{"--- network-config", "# first", "local-hostname: " + l.name} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the guest did not read %q of its seed:\n%s", want, text)
 		}
