@@ -27,6 +27,7 @@ const (
 	KindRun          Kind = "run"           // a run's state or progress, by decimal run ID
 	KindLog          Kind = "log"           // a run's log grew, by decimal run ID
 	KindSalt         Kind = "salt"          // a minion's SaltStatus, by the name of its VM or hypervisor, or a master's, by its name
+	KindMeters       Kind = "meters"        // what meters recorded, once a minute; named "meters"
 	KindMinion       Kind = "minion"        // a VM's minion, by the VM's ID; it has secrets only
 )
 
@@ -183,6 +184,14 @@ type Settings struct {
 	Search     []string `json:"search"`      // DNS search domains of the same
 	SaltMaster string   `json:"salt_master"` // the default; empty is none
 	Timezone   string   `json:"timezone"`    // of guests; empty is the image's
+
+	PriceKWh float64 `json:"price_kwh"` // of a kilowatt-hour; 0 is unknown
+	Currency string  `json:"currency"`  // of the price, such as EUR
+
+	// How people are told of what nobody watches. Where is secret.
+	NotifyCommand  []string `json:"notify_command"`          // gets the message as JSON on its standard input
+	NotifyPerHour  int      `json:"notify_per_hour"`         // messages at most; 0 is 10
+	NotifyPatience int      `json:"notify_patience_seconds"` // how long something is wrong before it is told; 0 is 120
 	Meta
 }
 

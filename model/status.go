@@ -150,6 +150,9 @@ type OutletStatus struct {
 	Since    time.Time `json:"since,omitzero"`
 	Observed time.Time `json:"observed,omitzero"` // when the device was last asked or ordered
 	Error    string    `json:"error,omitempty"`   // of the last order or question
+
+	Watts    *float64 `json:"watts,omitempty"`     // that its meter says; nil is unknown
+	EnergyWh *float64 `json:"energy_wh,omitempty"` // that the device has counted itself
 }
 
 // Status is the observed state of the whole lab. What is handed out is
@@ -157,6 +160,7 @@ type OutletStatus struct {
 type Status struct {
 	Hypervisors map[string]HypervisorStatus
 	Outlets     map[string]OutletStatus
+	Meters      map[string]Metered          // by outlet: those that something was recorded of
 	Runs        map[uint64]Run              // those under way
 	Minions     map[string]SaltStatus       // of VMs, by the VM's ID
 	SaltMasters map[string]SaltMasterStatus // those that are asked

@@ -37,6 +37,13 @@ func (c *checker) settings(v Settings) {
 		c.rule(m.ServesVMs(), "salt_master", v.SaltMaster, ruleServesVMs)
 	}
 	c.rule(v.Timezone == "" || isTimezone(v.Timezone), "timezone", v.Timezone, "must be the name of a time zone, such as Europe/Amsterdam")
+	c.rule(v.PriceKWh >= 0 && v.PriceKWh <= 1e6, "price_kwh", fmt.Sprint(v.PriceKWh), "must be 0 or more, in the currency's unit")
+	c.rule(len(v.Currency) <= 12 && (v.Currency == "" || isText(v.Currency, 12)), "currency", v.Currency, "must be a short word, such as EUR")
+	for _, arg := range v.NotifyCommand {
+		c.rule(isText(arg, 4096), "notify_command", arg, ruleText)
+	}
+	c.within("notify_per_hour", v.NotifyPerHour, 0, 1000)
+	c.within("notify_patience_seconds", v.NotifyPatience, 0, 86400)
 }
 
 func (c *checker) ip(field, value string) {

@@ -20,6 +20,7 @@ type observed struct {
 	mu          sync.Mutex
 	hypervisors map[string]model.HypervisorStatus
 	outlets     map[string]model.OutletStatus
+	meters      map[string]model.Metered
 }
 
 func newObserved(st *store.Store, start time.Time) *observed {
@@ -37,7 +38,7 @@ func (o *observed) status() model.Status {
 	runs := o.store.ActiveRuns()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return model.Status{Hypervisors: o.hypervisors, Outlets: o.outlets, Runs: runs}
+	return model.Status{Hypervisors: o.hypervisors, Outlets: o.outlets, Meters: o.meters, Runs: runs}
 }
 
 // unknown is the status of a hypervisor that nothing was heard of yet.
@@ -113,7 +114,7 @@ func (o *observed) setOutlet(name string, st model.OutletStatus) {
 	o.outlets[name] = st
 	o.mu.Unlock()
 	old.Observed = st.Observed
-	if !ok || old != st {
+	if !ok || !old.Is(st) {
 		o.store.Hub().Publish(model.Ref{Kind: model.KindOutletStatus, Name: name})
 	}
 }
