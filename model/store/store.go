@@ -1,5 +1,6 @@
 // Package store keeps the lab in one bbolt file: the desired state and its
-// revisions, runs and their logs, and what agents reported.
+// revisions, runs and their logs, what agents reported, and what meters
+// measured.
 //
 // It promises that a write is there after a crash once its method returned,
 // that it is there whole or not at all, and that everything handed out is
@@ -47,7 +48,7 @@ var (
 
 	buckets = [][]byte{
 		bucketMeta, bucketState, bucketRevisions, bucketRuns, bucketResources, bucketLogs,
-		bucketPlanned, bucketSpools, bucketApplied, bucketDisks, bucketSecrets,
+		bucketPlanned, bucketSpools, bucketApplied, bucketDisks, bucketSecrets, bucketMeters,
 	}
 
 	keySchema   = []byte("schema")
