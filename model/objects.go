@@ -165,7 +165,8 @@ type SaltMaster struct {
 	Address string `json:"address"` // that minions use
 	Serves  string `json:"serves"`  // vms or hypervisors; empty is vms
 	// Reach is what precedes salt, salt-key and salt-run on the command line
-	// that reaches them, such as "ssh pi2 sudo -n"; empty: nothing is asked.
+	// that reaches them, such as "ssh pi2 sudo -n", or the word "local"; empty:
+	// nothing is asked.
 	Reach []string `json:"reach"`
 	// Repository is the line of the package repository that guests install
 	// their minion from, such as "deb https://… stable main"; empty: it is

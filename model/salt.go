@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,13 @@ const (
 
 // ServesVMs tells whether the master's minions are the VMs.
 func (m SaltMaster) ServesVMs() bool { return m.Serves != ServesHypervisors }
+
+// ReachLocal alone reaches a master that is on the server's machine, as whom
+// the server runs.
+const ReachLocal = "local"
+
+// Asked tells whether the master's command line is reached at all.
+func (m SaltMaster) Asked() bool { return len(m.Reach) > 0 }
 
 // SaltState is what is known of one minion, in words for people.
 type SaltState string
@@ -132,6 +140,22 @@ type SaltKey struct {
 	Stranger    bool   `json:"stranger"` // nobody expects it
 }
 
+// SaltAnswer is what one minion answered to a call, or how its state.apply
+// ended. Name is of the VM or hypervisor that it is.
+type SaltAnswer struct {
+	Name   string          `json:"name"`
+	Minion string          `json:"minion"`
+	Down   bool            `json:"down,omitempty"`   // it did not answer
+	Value  json.RawMessage `json:"value,omitempty"`  // of a function that runs no states
+	Result *SaltResult     `json:"result,omitempty"` // of one that does
+	Error  string          `json:"error,omitempty"`  // why there is neither
+}
+
+// Failed tells whether the minion did not do what it was asked.
+func (a SaltAnswer) Failed() bool {
+	return a.Down || a.Error != "" || a.Result != nil && !a.Result.OK
+}
+
 // Configured counts guests that must be configured for a run to count.
 type Configured struct {
 	Done   int `json:"done"`
@@ -154,11 +178,11 @@ func (s *State) AwaitsSalt(hypervisor string) bool {
 }
 
 // Configured counts the guests of a hypervisor that are to run and have a Salt
-// master, by what is known of their minions.
+// master that is asked, by what is known of their minions.
 func (s *State) Configured(hypervisor string, minions map[string]SaltStatus) Configured {
 	var c Configured
 	for _, vm := range s.VMsOn(hypervisor) {
-		if !vm.Running || !s.HasDomain(vm) || s.Master(vm) == "" {
+		if !vm.Running || !s.HasDomain(vm) || !s.SaltMasters[s.Master(vm)].Asked() {
 			continue
 		}
 		c.Total++

@@ -21,10 +21,13 @@ type observed struct {
 	hypervisors map[string]model.HypervisorStatus
 	outlets     map[string]model.OutletStatus
 	meters      map[string]model.Metered
+	minions     map[string]model.SaltStatus // by the VM's ID
+	saltMasters map[string]model.SaltMasterStatus
 }
 
 func newObserved(st *store.Store, start time.Time) *observed {
 	o := &observed{store: st, start: start, hypervisors: map[string]model.HypervisorStatus{}, outlets: map[string]model.OutletStatus{}}
+	o.minions, o.saltMasters = map[string]model.SaltStatus{}, map[string]model.SaltMasterStatus{}
 	for name := range st.State().Hypervisors {
 		o.hypervisors[name] = o.unknown(name)
 	}
@@ -38,7 +41,7 @@ func (o *observed) status() model.Status {
 	runs := o.store.ActiveRuns()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return model.Status{Hypervisors: o.hypervisors, Outlets: o.outlets, Meters: o.meters, Runs: runs}
+	return model.Status{Hypervisors: o.hypervisors, Outlets: o.outlets, Meters: o.meters, Runs: runs, Minions: o.minions, SaltMasters: o.saltMasters}
 }
 
 // unknown is the status of a hypervisor that nothing was heard of yet.

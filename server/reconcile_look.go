@@ -17,10 +17,14 @@ func (r *reconciler) show(d desired, o seen, dec decision, now time.Time) {
 		power = model.PowerOff // it is down, on an outlet that stays on
 	}
 	r.s.observed.update(r.name, func(st *model.HypervisorStatus) {
-		if st.Phase != dec.phase {
+		phase := dec.phase
+		if c := st.Configured; phase == model.PhaseInSync && c != nil && c.Done < c.Total {
+			phase = model.PhaseConfiguring
+		}
+		if st.Phase != phase {
 			st.Since = now.UTC()
 		}
-		st.Phase, st.Power, st.Error = dec.phase, power, dec.err
+		st.Phase, st.Power, st.Error = phase, power, dec.err
 		st.DesiredDigest, st.AppliedDigest, st.AppliedAt = d.digest, applied.Digest, applied.At
 		st.RetryAt, st.Failures, st.LastRun, st.Run = dec.retryAt.UTC(), 0, r.lastRun, r.run
 		if dec.retryAt.IsZero() {

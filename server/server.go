@@ -62,8 +62,10 @@ type Server struct {
 	agents     *agents
 	ingest     *ingest
 	outlets    *outlets
+	meters     *meters
 	configs    *configs
 	minions    *minions
+	salts      *salts
 	reconcile  *reconcilers
 
 	windows   sync.Map      // of sessions with a pty: ssh.Session → *window
@@ -111,9 +113,11 @@ func New(opts Options) (*Server, error) {
 	s.observed = newObserved(st, time.Now())
 	s.agents = newAgents(s)
 	s.ingest = newIngest(st)
+	s.meters = newMeters(s)
 	s.outlets = newOutlets(s)
 	s.minions = newMinions(st, s.log)
 	s.configs = newConfigs(st, s.log, s.minions)
+	s.salts = newSalts(s)
 	s.reconcile = newReconcilers(s)
 	s.ssh = s.endpoint()
 	return s, nil
@@ -135,7 +139,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.reconcile.Run, s.minions.Run, s.watchIdentities} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.reconcile.Run, s.minions.Run, s.salts.Run, s.watchIdentities} {
 		parts.Go(func() { run(ctx) })
 	}
 	fmt.Fprintf(s.opts.Out, "%s\n", connectLine(s.Addr()))
