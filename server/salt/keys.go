@@ -23,6 +23,11 @@ func (k Keys) Has(id string) bool {
 	return slices.Contains(k.Accepted, id) || slices.Contains(k.Pending, id) || slices.Contains(k.Rejected, id) || slices.Contains(k.Denied, id)
 }
 
+func (k Keys) equal(o Keys) bool {
+	return slices.Equal(k.Accepted, o.Accepted) && slices.Equal(k.Pending, o.Pending) &&
+		slices.Equal(k.Rejected, o.Rejected) && slices.Equal(k.Denied, o.Denied)
+}
+
 // Keys lists the keys. It works while the master is down.
 func (m Master) Keys(ctx context.Context) (Keys, error) {
 	words := []string{"salt-key", "-L", "--out=json"}

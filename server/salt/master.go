@@ -65,6 +65,11 @@ func (m Master) argv(words ...string) []string {
 	return argv
 }
 
+// remote tells whether ssh is on the way.
+func (m Master) remote() bool {
+	return slices.ContainsFunc(m.Reach, func(word string) bool { return path.Base(word) == "ssh" })
+}
+
 // sshHost is where the host stands in a command line of ssh, whose options
 // begin at from.
 func sshHost(words []string, from int) int {

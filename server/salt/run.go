@@ -10,14 +10,10 @@ import (
 	"io"
 	"os/exec"
 	"strings"
-	"syscall"
-	"time"
 )
 
-const (
-	maxAnswer = 64 << 20        // bytes of standard output
-	grace     = 5 * time.Second // for what holds our pipes after its end
-)
+// maxAnswer is how many bytes of standard output are read.
+const maxAnswer = 64 << 20
 
 // answer is what a command said. Salt's exit status says little: it is 0 for
 // failures of many kinds and 1 where one of many minions failed.
@@ -41,30 +37,42 @@ func (m Master) run(ctx context.Context, stdin string, words ...string) (answer,
 }
 
 // start runs words until they end or ctx does: then their whole process group
-// is ended.
+// is ended. out gets their standard output, and nothing once start returned.
 func (m Master) start(ctx context.Context, stdin string, out io.Writer, words ...string) (answer, error) {
 	argv := m.argv(words...)
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = grace
-	cmd.Stdin = strings.NewReader(stdin)
-	var stderr tail
-	cmd.Stdout, cmd.Stderr = out, &stderr
-	err := cmd.Run()
-	a := answer{stderr: stderr.String(), exit: cmd.ProcessState.ExitCode()}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	stdout, stderr, said := &gate{out: out}, &gate{}, &tail{}
+	stderr.out = said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), stdout, stderr
+	p, err := startProcess(cmd)
+	if err != nil {
+		return answer{}, m.failed(words, err.Error())
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		p.kill()
+		ended := p.ends(2 * grace)
+		stdout.shut()
+		stderr.shut()
+		if !ended {
+			return answer{}, m.failed(words, context.Cause(ctx).Error()+", and it cannot be ended")
+		}
+		return answer{stderr: said.String()}, m.failed(words, context.Cause(ctx).Error())
+	}
+	return m.ended(answer{stderr: said.String(), exit: cmd.ProcessState.ExitCode()}, p.err, words)
+}
+
+// ended tells an answer of Salt from the failure to ask it.
+func (m Master) ended(a answer, err error, words []string) (answer, error) {
 	var exit *exec.ExitError
 	switch {
-	case ctx.Err() != nil:
-		return a, m.failed(words, context.Cause(ctx).Error())
 	case err == nil:
 		return a, nil
-	case !errors.As(err, &exit):
+	case !errors.As(err, &exit), a.exit < 0:
 		return a, m.failed(words, err.Error())
-	case a.exit < 0:
-		return a, m.failed(words, "it was ended: "+err.Error())
-	case a.exit == 127 || a.exit == 126 || a.exit == 255 || strings.HasPrefix(a.stderr, "sudo: "):
-		return a, m.failed(words, said(a)) // of the shell, ssh or sudo before it
+	case a.exit == 126, a.exit == 127, a.exit == 255 && m.remote(), strings.HasPrefix(a.stderr, "sudo: "):
+		return a, m.failed(words, said(a)) // of a shell, ssh or sudo
 	}
 	return a, nil
 }
