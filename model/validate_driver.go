@@ -119,7 +119,7 @@ func (c *checker) command(v CommandOutlet) {
 		c.rule(!slices.ContainsFunc(p.argv, func(a string) bool { return !isText(a, 1024) }), p.field, "", ruleText)
 	}
 	c.rule(len(v.On) == 0 || !slices.Equal(v.On, v.Off), "off_command", JoinCommand(v.Off), "is the same as on_command; it needs one for on and another for off")
-	c.within("timeout_seconds", v.TimeoutSeconds, 0, 60)
+	c.within("timeout_seconds", v.TimeoutSeconds, 0, 15)
 }
 
 // device checks the address of a device that speaks HTTP.

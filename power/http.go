@@ -2,63 +2,72 @@ package power
 
 import (
 	"context"
-	"errors"
+	"encoding/base64"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"syscall"
-	"time"
 
 	"homelab/model"
-)
-
-const (
-	attemptTime = 5 * time.Second // of one request
-	attempts    = 3               // when the device cannot be reached
-	retryPause  = 300 * time.Millisecond
-	maxAnswer   = 64 << 10 // bytes of an answer that are read
 )
 
 // httpSwitch is a device that is switched, and perhaps asked, by HTTP
 // requests, such as a relay board or a bridge to radio plugs.
 type httpSwitch struct {
-	method          string
-	onURL, offURL   string
-	onBody, offBody string
-	statusURL       string
-	on, off         *regexp.Regexp // nil where there is no pattern
-	client          *http.Client
+	on, off, status question
+	isOn, isOff     *regexp.Regexp // nil where there is no pattern
+	web             *web
 }
 
-func newHTTP(o model.HTTPOutlet) (*httpSwitch, error) {
-	s := &httpSwitch{
-		method: strings.ToUpper(o.Method), onURL: o.OnURL, offURL: o.OffURL, onBody: o.OnBody, offBody: o.OffBody, statusURL: o.StatusURL,
-		client: &http.Client{
-			Timeout: attemptTime,
-			// Small devices serve few connections: none is kept open. They
-			// are in the lab: no proxy.
-			Transport:     &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: attemptTime},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
-	if s.method == "" {
-		s.method = http.MethodGet
-	}
-	for _, u := range []string{s.onURL, s.offURL, s.statusURL} {
+func newHTTP(o model.HTTPOutlet, password, token string) (*httpSwitch, error) {
+	for _, u := range []string{o.OnURL, o.OffURL, o.StatusURL} {
 		if err := checkURL(u); err != nil {
 			return nil, err
 		}
 	}
+	method := strings.ToUpper(o.Method)
+	if method == "" {
+		method = http.MethodGet
+	}
+	fill := filler(password, token)
+	s := &httpSwitch{
+		on:     question{method: method, url: fill(o.OnURL, url.QueryEscape), body: fill(o.OnBody, jsonEscape)},
+		off:    question{method: method, url: fill(o.OffURL, url.QueryEscape), body: fill(o.OffBody, jsonEscape)},
+		status: question{method: http.MethodGet, url: fill(o.StatusURL, url.QueryEscape), harmless: true},
+		web:    newWeb(o.Insecure, o.User, password, token),
+	}
+	placed := strings.Contains(strings.Join(append([]string{o.OnURL, o.OffURL, o.StatusURL, o.OnBody, o.OffBody}, o.Headers...), "\n"), "{token}")
+	switch {
+	case token != "" && !placed:
+		s.web.header.Set("Authorization", "Bearer "+token)
+	case o.User != "" && password != "":
+		// Not all devices that want it ask for it.
+		s.web.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(o.User+":"+password)))
+	}
+	for _, line := range o.Headers {
+		name, value, _ := strings.Cut(line, ":")
+		s.web.header.Set(strings.TrimSpace(name), strings.TrimSpace(fill(value, func(s string) string { return s })))
+	}
 	var err error
-	if s.on, err = pattern("on_match", o.OnMatch); err != nil {
+	if s.isOn, err = pattern("on_match", o.OnMatch); err != nil {
 		return nil, err
 	}
-	s.off, err = pattern("off_match", o.OffMatch)
+	s.isOff, err = pattern("off_match", o.OffMatch)
 	return s, err
+}
+
+// filler puts secrets where their names stand in braces.
+func filler(password, token string) func(text string, escape func(string) string) string {
+	return func(text string, escape func(string) string) string {
+		return strings.NewReplacer("{password}", escape(password), "{token}", escape(token)).Replace(text)
+	}
+}
+
+// jsonEscape writes a secret as it stands between the quotes of a JSON string;
+// ordinary ones are the same in a form.
+func jsonEscape(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
 }
 
 func checkURL(text string) error {
@@ -70,6 +79,13 @@ func checkURL(text string) error {
 		return fmt.Errorf("%q is not a URL such as http://192.168.1.20/on", redacted(text))
 	}
 	return nil
+}
+
+func redacted(text string) string {
+	if u, err := url.Parse(text); err == nil {
+		return u.Redacted()
+	}
+	return "the URL"
 }
 
 func pattern(field, text string) (*regexp.Regexp, error) {
@@ -84,119 +100,35 @@ func pattern(field, text string) (*regexp.Regexp, error) {
 }
 
 func (s *httpSwitch) Set(ctx context.Context, on bool) error {
-	target, body := s.offURL, s.offBody
+	q := s.off
 	if on {
-		target, body = s.onURL, s.onBody
+		q = s.on
 	}
-	if target == "" {
+	if q.url == "" {
 		return fmt.Errorf("the outlet has no URL to switch it %s", word(on))
 	}
-	_, err := s.ask(ctx, s.method, target, body)
+	_, err := s.web.ask(ctx, q)
 	return err
 }
 
 func (s *httpSwitch) State(ctx context.Context) (model.Power, error) {
-	if s.statusURL == "" {
+	if s.status.url == "" {
 		return model.PowerUnknown, nil
 	}
-	answer, err := s.ask(ctx, http.MethodGet, s.statusURL, "")
+	answer, err := s.web.ask(ctx, s.status)
 	if err != nil {
 		return model.PowerUnknown, err
 	}
-	on, off := s.on != nil && s.on.Match(answer), s.off != nil && s.off.Match(answer)
+	on, off := s.isOn != nil && s.isOn.Match(answer), s.isOff != nil && s.isOff.Match(answer)
 	switch {
 	case on && off:
-		return model.PowerUnknown, fmt.Errorf("the device's status %s matches both on_match and off_match", excerpt(answer))
+		err = fmt.Errorf("the device's status %s matches both on_match and off_match", excerpt(answer))
 	case on:
 		return model.PowerOn, nil
 	case off:
 		return model.PowerOff, nil
+	default:
+		err = fmt.Errorf("the device's status %s matches neither on_match nor off_match", excerpt(answer))
 	}
-	return model.PowerUnknown, fmt.Errorf("the device's status %s matches neither on_match nor off_match", excerpt(answer))
-}
-
-// ask does one request, again when the device could not be reached at all: then
-// it cannot have acted on it.
-func (s *httpSwitch) ask(ctx context.Context, method, target, body string) ([]byte, error) {
-	for attempt := 1; ; attempt++ {
-		answer, err := s.request(ctx, method, target, body)
-		if err == nil || attempt == attempts || !unreached(err) {
-			return answer, plain(err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, plain(err)
-		case <-time.After(retryPause):
-		}
-	}
-}
-
-func (s *httpSwitch) request(ctx context.Context, method, target, body string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if strings.HasPrefix(strings.TrimSpace(body), "{") {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return nil, fmt.Errorf("the device at %s answered %s %s", req.URL.Host, res.Status, excerpt(answer))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the answer of the device at %s broke off: %w", req.URL.Host, err)
-	}
-	return answer, nil
-}
-
-// unreached tells whether a request failed before a connection stood.
-func unreached(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial" && !errors.Is(err, context.Canceled)
-}
-
-// plain says an error without the URL, which may carry a password.
-func plain(err error) error {
-	var u *url.Error
-	if !errors.As(err, &u) {
-		return err
-	}
-	host := "the device"
-	if parsed, e := url.Parse(u.URL); e == nil {
-		host = "the device at " + parsed.Host
-	}
-	switch {
-	case u.Timeout():
-		return fmt.Errorf("%s did not answer in time", host)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%s refused the connection", host)
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return fmt.Errorf("%s cannot be reached", host)
-	}
-	return fmt.Errorf("%s: %w", host, u.Err)
-}
-
-func redacted(text string) string {
-	if u, err := url.Parse(text); err == nil {
-		return u.Redacted()
-	}
-	return "the URL"
-}
-
-// excerpt quotes the beginning of an answer.
-func excerpt(answer []byte) string {
-	text := strings.ToValidUTF8(string(answer[:min(len(answer), 60)]), "?")
-	return fmt.Sprintf("%q", strings.TrimSpace(text))
-}
-
-func word(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
+	return model.PowerUnknown, s.web.plain(err)
 }

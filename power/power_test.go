@@ -49,7 +49,7 @@ func TestHTTPSwitchesAndAsks(t *testing.T) {
 	s, err := New(outlet(model.HTTPOutlet{
 		Method: "post", OnURL: d.URL + "/set", OffURL: d.URL + "/set", OnBody: `{"on":true}`, OffBody: `{"on":false}`,
 		StatusURL: d.URL + "/status", OnMatch: `"output": *true`, OffMatch: `"output": *false`,
-	}), nil)
+	}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestHTTPErrorsAreSaid(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := New(outlet(c.http), nil)
+			s, err := New(outlet(c.http), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestHTTPHangsNoLongerThanItsContext(t *testing.T) {
 	hang := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer hang.Close()
 	defer close(release)
-	s, err := New(outlet(model.HTTPOutlet{OnURL: hang.URL}), nil)
+	s, err := New(outlet(model.HTTPOutlet{OnURL: hang.URL}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestHTTPTriesAgainOnlyWhatNeverArrived(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	sw, err := New(outlet(model.HTTPOutlet{Method: "POST", OnURL: s.URL}), nil)
+	sw, err := New(outlet(model.HTTPOutlet{Method: "POST", OnURL: s.URL}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestHTTPTriesAgainOnlyWhatNeverArrived(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	ln.Close()
-	late, err := New(outlet(model.HTTPOutlet{OnURL: "http://" + addr}), nil)
+	late, err := New(outlet(model.HTTPOutlet{OnURL: "http://" + addr}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestHTTPTriesAgainOnlyWhatNeverArrived(t *testing.T) {
 }
 
 func TestUnaskableIsUnknownWithoutError(t *testing.T) {
-	s, err := New(outlet(model.HTTPOutlet{OnURL: "http://127.0.0.1/on", OffURL: "http://127.0.0.1/off"}), nil)
+	s, err := New(outlet(model.HTTPOutlet{OnURL: "http://127.0.0.1/on", OffURL: "http://127.0.0.1/off"}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestNewRefuses(t *testing.T) {
 		outlet(model.HTTPOutlet{OnURL: "http://u:secret@"}),
 		outlet(model.HTTPOutlet{OnMatch: "("}),
 	} {
-		if _, err := New(o, nil); err == nil || strings.Contains(err.Error(), "secret") {
+		if _, err := New(o, Options{}); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%+v: error %v", o, err)
 		}
 	}
@@ -193,12 +193,12 @@ func TestNewRefuses(t *testing.T) {
 
 func TestSimulatedStartsOffAndTells(t *testing.T) {
 	var told []bool
-	s, err := New(model.Outlet{Name: "plug", Driver: model.DriverSimulated}, func(name string, on bool) {
+	s, err := New(model.Outlet{Name: "plug", Driver: model.DriverSimulated}, Options{Simulated: func(name string, on bool) {
 		if name != "plug" {
 			t.Errorf("name %q", name)
 		}
 		told = append(told, on)
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

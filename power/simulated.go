@@ -3,6 +3,7 @@ package power
 import (
 	"context"
 	"sync"
+	"time"
 
 	"homelab/model"
 )
@@ -10,14 +11,17 @@ import (
 // simulated plays a device: it starts as off and does what it is told.
 type simulated struct {
 	name     string
+	watts    float64
 	switched func(name string, on bool)
 
-	mu sync.Mutex
-	on bool
+	mu       sync.Mutex
+	on       bool
+	since    time.Time // when it was switched on
+	energyWh float64   // until then
 }
 
-func newSimulated(name string, switched func(string, bool)) *simulated {
-	return &simulated{name: name, switched: switched}
+func newSimulated(name string, o model.SimulatedOutlet, switched func(string, bool)) *simulated {
+	return &simulated{name: name, watts: o.Watts, switched: switched}
 }
 
 func (s *simulated) Set(ctx context.Context, on bool) error {
@@ -25,7 +29,8 @@ func (s *simulated) Set(ctx context.Context, on bool) error {
 		return err
 	}
 	s.mu.Lock()
-	s.on = on
+	s.energyWh += s.used()
+	s.on, s.since = on, time.Now()
 	s.mu.Unlock()
 	if s.switched != nil {
 		s.switched(s.name, on)
@@ -36,8 +41,35 @@ func (s *simulated) Set(ctx context.Context, on bool) error {
 func (s *simulated) State(context.Context) (model.Power, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.on {
-		return model.PowerOn, nil
+	return state(s.on), nil
+}
+
+// Cycle takes no time: nothing is really switched.
+func (s *simulated) Cycle(ctx context.Context) error {
+	if err := s.Set(ctx, false); err != nil {
+		return err
 	}
-	return model.PowerOff, nil
+	return s.Set(ctx, true)
+}
+
+// Read plays a meter, if it was told what to measure.
+func (s *simulated) Read(context.Context) (Reading, error) {
+	if s.watts == 0 {
+		return Reading{}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := Reading{Watts: number(0), EnergyWh: number(s.energyWh + s.used())}
+	if s.on {
+		r.Watts = number(s.watts)
+	}
+	return r, nil
+}
+
+// used is the energy since it was switched on.
+func (s *simulated) used() float64 {
+	if !s.on {
+		return 0
+	}
+	return s.watts * time.Since(s.since).Hours()
 }

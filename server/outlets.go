@@ -3,7 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
-	"reflect"
+	"maps"
 	"sync"
 	"time"
 
@@ -29,11 +29,12 @@ type outlets struct {
 
 // device is one outlet's device.
 type device struct {
-	outlet model.Outlet
-	sw     power.Switch // nil where the outlet's settings make none
-	bad    error        // why
-	orders chan deviceOrder
-	stop   context.CancelFunc
+	outlet  model.Outlet
+	secrets map[string]string
+	sw      power.Switch // nil where the outlet's settings make none
+	bad     error        // why
+	orders  chan deviceOrder
+	stop    context.CancelFunc
 
 	mu      sync.Mutex
 	pending int       // orders that were given and not carried out
@@ -77,7 +78,7 @@ func (o *outlets) align(ctx context.Context, running *sync.WaitGroup) {
 	defer o.mu.Unlock()
 	for name, dev := range o.devices {
 		now, ok := defined[name]
-		if ok && sameDevice(dev.outlet, now) {
+		if ok && dev.outlet.SameDevice(now) && maps.Equal(dev.secrets, o.s.deviceSecrets(now)) {
 			dev.outlet = now
 			continue
 		}
@@ -92,17 +93,14 @@ func (o *outlets) align(ctx context.Context, running *sync.WaitGroup) {
 			continue
 		}
 		ctx, stop := context.WithCancel(ctx)
-		dev := &device{outlet: outlet, stop: stop, orders: make(chan deviceOrder, 8)}
-		dev.sw, dev.bad = power.New(outlet, o.s.opts.Simulated)
+		dev := &device{outlet: outlet, secrets: o.s.deviceSecrets(outlet), stop: stop, orders: make(chan deviceOrder, 8)}
+		dev.sw, dev.bad = power.New(outlet, power.Options{
+			Simulated: o.s.opts.Simulated,
+			Secret:    func(field string) string { return dev.secrets[field] },
+		})
 		o.devices[name] = dev
 		running.Go(func() { o.run(ctx, name, dev) })
 	}
-}
-
-// sameDevice tells whether an edit leaves the device as it is: one that is
-// only simulated would forget that it is on.
-func sameDevice(a, b model.Outlet) bool {
-	return a.Driver == b.Driver && reflect.DeepEqual(a.HTTP, b.HTTP)
 }
 
 func (o *outlets) get(name string) *device {
@@ -139,12 +137,13 @@ func (o *outlets) poll(ctx context.Context, name string, dev *device) {
 	switch {
 	case dev.bad != nil:
 		st = model.OutletStatus{State: model.PowerUnknown, Error: dev.bad.Error(), Observed: st.Observed}
-	case !askable(dev.outlet):
+	case !dev.outlet.Askable():
 		o.s.observed.setOutlet(name, old) // what was last ordered
 		return
 	default:
 		limited, cancel := context.WithTimeout(ctx, deviceTime)
 		state, err := dev.sw.State(limited)
+		st.Watts, st.EnergyWh = o.measure(limited, name, dev, err)
 		cancel()
 		if ctx.Err() != nil {
 			return // the server stops: that says nothing of the device
@@ -157,8 +156,19 @@ func (o *outlets) poll(ctx context.Context, name string, dev *device) {
 	o.s.observed.setOutlet(name, st)
 }
 
-// askable tells whether a device can say its state.
-func askable(o model.Outlet) bool { return o.Driver != model.DriverHTTP || o.HTTP.StatusURL != "" }
+// measure asks the device's meter, if it has one. What it does not say is nil.
+func (o *outlets) measure(ctx context.Context, name string, dev *device, failed error) (watts, energyWh *float64) {
+	meter, ok := dev.sw.(power.Meter)
+	if !ok || failed != nil {
+		return nil, nil
+	}
+	r, err := meter.Read(ctx)
+	if err != nil {
+		return nil, nil // its state is known all the same
+	}
+	o.s.meters.take(name, r.Watts)
+	return r.Watts, r.EnergyWh
+}
 
 // carryOut switches a device, and checks that it is what it was told to be.
 func (o *outlets) carryOut(ctx context.Context, name string, dev *device, on bool) error {
@@ -168,18 +178,22 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, on boo
 	if on {
 		want = model.PowerOn
 	}
-	state, assumed, err := want, !askable(dev.outlet), dev.bad
+	state, assumed, err := want, !dev.outlet.Askable(), dev.bad
 	if err == nil {
 		err = dev.sw.Set(ctx, on)
 	}
 	switch {
 	case err != nil:
 		state, assumed = model.PowerUnknown, false
-		if old := o.s.observed.outlet(name); dev.bad == nil && !askable(dev.outlet) {
+		if old := o.s.observed.outlet(name); dev.bad == nil && !dev.outlet.Askable() {
 			state, assumed = old.State, old.Assumed
 		}
 	case !assumed:
 		state, err = check(ctx, dev.sw, want)
+	}
+	var watts, energy *float64
+	if dev.bad == nil && !assumed {
+		watts, energy = o.measure(ctx, name, dev, err)
 	}
 	now := time.Now().UTC()
 	dev.mu.Lock()
@@ -194,6 +208,7 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, on boo
 		st.Since = now
 	}
 	st.State, st.Assumed, st.Error, st.Observed = state, assumed, errText(err), now
+	st.Watts, st.EnergyWh = watts, energy
 	o.s.observed.setOutlet(name, st)
 	o.s.log.Info("outlet switched", "outlet", name, "on", on, "state", state, "error", err)
 	o.kickFed(name)
@@ -209,7 +224,7 @@ func check(ctx context.Context, sw power.Switch, want model.Power) (model.Power,
 		}
 		if n == checks || !sleep(ctx, checkPause) {
 			if err == nil {
-				err = fmt.Errorf("the device took the order to switch %s and says that it is %s", want, state)
+				err = &power.StillError{Want: want, State: state}
 			}
 			return state, err
 		}

@@ -31,7 +31,7 @@ func TestADeadDeviceDelaysNoOther(t *testing.T) {
 	defer live.Close()
 	l := startLab(t)
 	l.commit(
-		httpOutlet("dead", model.HTTPOutlet{OnURL: dead.URL, OffURL: dead.URL, StatusURL: dead.URL, OnMatch: "ON", OffMatch: "OFF"}),
+		httpOutlet("dead", model.HTTPOutlet{OnURL: dead.URL, OffURL: dead.URL + "/off", StatusURL: dead.URL, OnMatch: "ON", OffMatch: "OFF"}),
 		httpOutlet("live", model.HTTPOutlet{OnURL: live.URL + "/set/on", OffURL: live.URL + "/set/off", StatusURL: live.URL, OnMatch: "ON", OffMatch: "OFF"}),
 	)
 	start := time.Now()
@@ -64,7 +64,7 @@ func TestADeviceThatCannotBeAskedIsAssumedToDoAsTold(t *testing.T) {
 	}))
 	defer d.Close()
 	l := startLab(t)
-	l.commit(httpOutlet("plug", model.HTTPOutlet{OnURL: d.URL, OffURL: d.URL}))
+	l.commit(httpOutlet("plug", model.HTTPOutlet{OnURL: d.URL, OffURL: d.URL + "/off"}))
 	eventually(t, "it is known", func() bool { return l.srv.outlets.get("plug") != nil })
 	if st := l.srv.observed.outlet("plug"); st.State != model.PowerUnknown {
 		t.Errorf("at first %+v", st)
@@ -89,9 +89,9 @@ func TestADeviceThatDoesNotDoAsToldIsAnError(t *testing.T) {
 	d := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "OFF") }))
 	defer d.Close()
 	l := startLab(t)
-	l.commit(httpOutlet("plug", model.HTTPOutlet{OnURL: d.URL, OffURL: d.URL, StatusURL: d.URL, OnMatch: "ON", OffMatch: "OFF"}))
+	l.commit(httpOutlet("plug", model.HTTPOutlet{OnURL: d.URL, OffURL: d.URL + "/off", StatusURL: d.URL, OnMatch: "ON", OffMatch: "OFF"}))
 	eventually(t, "it is known", func() bool { return l.srv.observed.outlet("plug").State == model.PowerOff })
-	if err := l.admin().SwitchOutlet(t.Context(), "plug", true, false); err == nil || !strings.Contains(err.Error(), "says that it is off") {
+	if err := l.admin().SwitchOutlet(t.Context(), "plug", true, false); err == nil || !strings.Contains(err.Error(), "still says off") {
 		t.Errorf("error %v", err)
 	}
 	if err := l.admin().SwitchOutlet(t.Context(), "none", true, false); err == nil || !strings.Contains(err.Error(), `"none"`) {

@@ -6,8 +6,8 @@ import (
 	"homelab/model"
 )
 
-// What tells an outlet's device what to do may hold a password: the URLs and
-// bodies of HTTP are shown to admins only.
+// How an outlet's device is reached may hold a password, in a URL, a body, a
+// header or an argument: it is shown to admins only.
 
 // redacted is a state as those see it who are no admins, kept because it is
 // asked for with every screen.
@@ -24,7 +24,7 @@ func (l *lab) State() *model.State {
 	}
 	to := state.Clone()
 	for name, o := range to.Outlets {
-		o.HTTP = model.HTTPOutlet{}
+		o.ClearDevice()
 		to.Outlets[name] = o
 	}
 	l.seen.Store(&redacted{state, to})
@@ -41,7 +41,7 @@ func (l *lab) History(before uint64, limit int) ([]model.Revision, error) {
 		changes := make([]model.ObjectChange, len(revisions[n].Changes))
 		for i, c := range revisions[n].Changes {
 			if c.Kind == model.KindOutlet {
-				c.Before, c.After = withoutHTTP(c.Before), withoutHTTP(c.After)
+				c.Before, c.After = withoutDevice(c.Before), withoutDevice(c.After)
 			}
 			changes[i] = c
 		}
@@ -50,12 +50,14 @@ func (l *lab) History(before uint64, limit int) ([]model.Revision, error) {
 	return revisions, nil
 }
 
-func withoutHTTP(object json.RawMessage) json.RawMessage {
+func withoutDevice(object json.RawMessage) json.RawMessage {
 	var fields map[string]json.RawMessage
 	if len(object) == 0 || json.Unmarshal(object, &fields) != nil {
 		return nil
 	}
-	delete(fields, "http")
+	for _, key := range model.DeviceKeys() {
+		delete(fields, key)
+	}
 	text, err := json.Marshal(fields)
 	if err != nil {
 		return nil

@@ -1,0 +1,149 @@
+package power
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/bougou/go-ipmi/pkg/client"
+	"github.com/bougou/go-ipmi/pkg/command/chassis"
+	"github.com/bougou/go-ipmi/pkg/types"
+
+	"homelab/model"
+)
+
+const (
+	packetTime = 2 * time.Second // until a packet counts as lost
+	packets    = 2               // that may be lost
+)
+
+// ipmi is a machine whose management controller speaks IPMI 2.0.
+type ipmi struct {
+	host           string
+	port           int
+	user, password string
+}
+
+func newIPMI(o model.IPMIOutlet, password string) (*ipmi, error) {
+	host, port, err := model.SplitAddress(o.Address, "623")
+	if err != nil {
+		return nil, fmt.Errorf("address %w", err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("address %w", err)
+	}
+	if len(password) > 20 {
+		return nil, errors.New("its password is longer than 20 bytes: IPMI takes no more")
+	}
+	return &ipmi{host: host, port: n, user: o.User, password: password}, nil
+}
+
+// session does something while logged in. The module waits for packets whatever
+// ctx says: a session that ctx ends is left to end by itself.
+func (i *ipmi) session(ctx context.Context, do func(ctx context.Context, c *client.Client) error) error {
+	done := make(chan error, 1)
+	go func() { done <- i.logged(ctx, do) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the controller at %s did not answer in time", i.at())
+	}
+}
+
+func (i *ipmi) at() string { return net.JoinHostPort(i.host, strconv.Itoa(i.port)) }
+
+func (i *ipmi) logged(ctx context.Context, do func(ctx context.Context, c *client.Client) error) error {
+	c, err := client.NewClient(i.host, i.port, i.user, i.password)
+	if err != nil {
+		return err
+	}
+	c.WithTimeout(packetTime).WithRetry(packets)
+	if err := c.Connect(ctx); err != nil {
+		return i.explain(err)
+	}
+	defer c.Close(context.WithoutCancel(ctx)) // sessions are few
+	return i.explain(do(ctx, c))
+}
+
+func (i *ipmi) explain(err error) error {
+	var refused *types.RmcpStatusError
+	var timeout net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused), errors.Is(err, client.ErrRAKPAuthentication):
+		return fmt.Errorf("the controller at %s refuses user or password", i.at())
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the controller at %s did not answer in time", i.at())
+	}
+	return fmt.Errorf("the controller at %s: %w", i.at(), err)
+}
+
+func (i *ipmi) Set(ctx context.Context, on bool) error {
+	order := chassis.ChassisControlPowerDown
+	if on {
+		order = chassis.ChassisControlPowerUp
+	}
+	return i.session(ctx, func(ctx context.Context, c *client.Client) error {
+		_, err := c.ChassisControl(ctx, order)
+		return err
+	})
+}
+
+func (i *ipmi) State(ctx context.Context) (model.Power, error) {
+	st := model.PowerUnknown
+	err := i.session(ctx, func(ctx context.Context, c *client.Client) error {
+		answer, err := c.GetChassisStatus(ctx)
+		if err == nil {
+			st = state(answer.PowerIsOn)
+		}
+		return err
+	})
+	if err != nil {
+		return model.PowerUnknown, err
+	}
+	return st, nil
+}
+
+// Cycle has the controller do it; one whose machine is off can only switch it
+// on.
+func (i *ipmi) Cycle(ctx context.Context) error {
+	return i.session(ctx, func(ctx context.Context, c *client.Client) error {
+		answer, err := c.GetChassisStatus(ctx)
+		if err != nil {
+			return err
+		}
+		order := chassis.ChassisControlPowerUp
+		if answer.PowerIsOn {
+			order = chassis.ChassisControlPowerCycle
+		}
+		_, err = c.ChassisControl(ctx, order)
+		return err
+	})
+}
+
+// Read reads the power that DCMI measures; a controller without it says that it
+// does not know the command.
+func (i *ipmi) Read(ctx context.Context) (Reading, error) {
+	var watts *float64
+	err := i.session(ctx, func(ctx context.Context, c *client.Client) error {
+		answer, err := c.GetDCMIPowerReading(ctx)
+		var refused *types.ResponseError
+		switch {
+		case errors.As(err, &refused):
+			return nil
+		case err == nil && answer.PowerMeasurementActive:
+			watts = number(float64(answer.CurrentPower))
+		}
+		return err
+	})
+	if err != nil {
+		return Reading{}, err
+	}
+	return Reading{Watts: watts}, nil
+}
