@@ -108,7 +108,20 @@ type Hypervisor struct {
 	Address     string   `json:"address"` // host name or IP address; may be empty
 	Hold        bool     `json:"hold"`    // no reconciling until released
 	PowerWanted string   `json:"power_wanted"`
-	AwaitSalt   bool     `json:"await_salt"` // its runs count once its guests are configured
+
+	// Whose order PowerWanted is, and when it was given; see StampPower.
+	PowerBy     string    `json:"power_by,omitempty"`
+	PowerAt     time.Time `json:"power_at,omitzero"`
+	PowerWhy    string    `json:"power_why,omitempty"`    // of an automatic order
+	PowerByHand bool      `json:"power_by_hand,omitzero"` // until a schedule or a release policies leave it alone
+	PowerCycle  bool      `json:"power_cycle,omitzero"`   // its power is cut first
+
+	PowerPolicy string   `json:"power_policy,omitempty"` // manual, profile or schedule; empty is manual
+	Schedules   []string `json:"schedules,omitempty"`    // such as "on 0 18 * * 1-5 Europe/Amsterdam"; see ParseSchedule
+	IdleMinutes int      `json:"idle_minutes,omitzero"`  // off after that long without a running guest; 0 is never
+	Wake        bool     `json:"wake,omitzero"`          // on when a VM on it is started
+
+	AwaitSalt bool `json:"await_salt"` // its runs count once its guests are configured
 	Meta
 }
 
@@ -185,6 +198,10 @@ type Settings struct {
 	Search     []string `json:"search"`      // DNS search domains of the same
 	SaltMaster string   `json:"salt_master"` // the default; empty is none
 	Timezone   string   `json:"timezone"`    // of guests; empty is the image's
+
+	GuestGraceSeconds int  `json:"guest_grace_seconds,omitzero"` // a guest has to shut down before it is switched off; 0 is 30
+	PowerGraceSeconds int  `json:"power_grace_seconds,omitzero"` // a machine has to be off after its agent went, where nothing tells; 0 is 30
+	RestorePower      bool `json:"restore_power,omitzero"`       // when the server starts, what is wanted on and is off is switched on
 
 	PriceKWh float64 `json:"price_kwh"` // of a kilowatt-hour; 0 is unknown
 	Currency string  `json:"currency"`  // of the price, such as EUR

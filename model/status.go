@@ -58,9 +58,11 @@ type HypervisorStatus struct {
 	Run           uint64     `json:"run,omitzero"`        // the run under way
 	LastRun       uint64     `json:"last_run,omitzero"`   // the newest run that was kept
 	RetryAt       time.Time  `json:"retry_at,omitzero"`
-	Failures      int        `json:"failures,omitzero"` // runs failed in a row
-	Since         time.Time  `json:"since,omitzero"`    // since when Phase is what it is
-	Error         string     `json:"error,omitempty"`   // of the last run or rendering
+	Failures      int        `json:"failures,omitzero"`  // runs failed in a row
+	Since         time.Time  `json:"since,omitzero"`     // since when Phase is what it is
+	Error         string     `json:"error,omitempty"`    // of the last run or rendering
+	Sequence      *Sequence  `json:"sequence,omitempty"` // of the last order about its power; nil before the first
+	Differs       string     `json:"differs,omitempty"`  // how its power is not what is wanted, with nothing being done about it
 	Facts         Facts      `json:"facts,omitzero"`
 	Guests        []Guest    `json:"guests"`
 	// Salt is what the master of the machines knows of this one; nil if none

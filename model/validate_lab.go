@@ -37,6 +37,9 @@ func (c *checker) settings(v Settings) {
 		c.rule(m.ServesVMs(), "salt_master", v.SaltMaster, ruleServesVMs)
 	}
 	c.rule(v.Timezone == "" || isTimezone(v.Timezone), "timezone", v.Timezone, "must be the name of a time zone, such as Europe/Amsterdam")
+	for field, seconds := range map[string]int{"guest_grace_seconds": v.GuestGraceSeconds, "power_grace_seconds": v.PowerGraceSeconds} {
+		c.rule(seconds == 0 || seconds >= 5 && seconds <= 3600, field, fmt.Sprint(seconds), "must be from 5 to 3600, or 0 for the default")
+	}
 	c.rule(v.PriceKWh >= 0 && v.PriceKWh <= 1e6, "price_kwh", fmt.Sprint(v.PriceKWh), "must be 0 or more, in the currency's unit")
 	c.rule(len(v.Currency) <= 12 && (v.Currency == "" || isText(v.Currency, 12)), "currency", v.Currency, "must be a short word, such as EUR")
 	for _, arg := range v.NotifyCommand {
@@ -96,6 +99,9 @@ func (c *checker) hypervisor(h Hypervisor) {
 	c.oneOf("accel", h.Accel, AccelAuto, AccelKVM, AccelTCG)
 	c.oneOf("policy", h.Policy, PolicyAuto, PolicyReview)
 	c.oneOf("power_wanted", h.PowerWanted, PowerWantedNone, PowerWantedOn, PowerWantedOff)
+	c.oneOf("power_policy", h.PowerPolicy, PowerManual, PowerProfile, PowerSchedule, "")
+	c.schedules(h)
+	c.rule(h.IdleMinutes >= 0 && h.IdleMinutes <= 7*24*60, "idle_minutes", fmt.Sprint(h.IdleMinutes), "must be from 0, which is never, to 10080, a week")
 	c.network(h.Network)
 	c.pools(h.Pools)
 	c.distinct("outlets", h.Outlets)
@@ -104,6 +110,16 @@ func (c *checker) hypervisor(h Hypervisor) {
 		c.refers(ok, "outlets", Ref{KindOutlet, o})
 	}
 	c.rule(h.Address == "" || isHost(h.Address), "address", h.Address, ruleHost)
+}
+
+func (c *checker) schedules(h Hypervisor) {
+	c.distinct("schedules", h.Schedules)
+	for _, text := range h.Schedules {
+		if _, err := ParseSchedule(text); err != nil {
+			c.rule(false, "schedules", text, err.Error())
+		}
+	}
+	c.rule(h.PowerPolicy != PowerSchedule || len(h.Schedules) > 0, "schedules", "", "must have one: the power policy is schedule")
 }
 
 func (c *checker) network(network string) {

@@ -21,12 +21,13 @@ func (s *Store) commit(who, via string, undoes uint64, edit model.Edit) (model.R
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	before := s.State()
-	after, changes, err := s.try(before, edit)
+	who = line(who, 200)
+	after, changes, err := s.try(before, edit, who)
 	if err != nil || len(changes) == 0 {
 		return model.Revision{}, err
 	}
 	rev := model.Revision{
-		Number: before.Revision + 1, Time: s.now().UTC(), Who: line(who, 200), Via: line(via, 1000), Undoes: undoes, Changes: changes,
+		Number: before.Revision + 1, Time: s.now().UTC(), Who: who, Via: line(via, 1000), Undoes: undoes, Changes: changes,
 	}
 	model.Stamp(before, after, changes, rev.Number, rev.Time)
 	if err := stamped(after, changes); err != nil {
@@ -47,11 +48,12 @@ func (s *Store) commit(who, via string, undoes uint64, edit model.Edit) (model.R
 }
 
 // try does an edit on a clone and checks the result.
-func (s *Store) try(before *model.State, edit model.Edit) (*model.State, []model.ObjectChange, error) {
+func (s *Store) try(before *model.State, edit model.Edit, who string) (*model.State, []model.ObjectChange, error) {
 	after := before.Clone()
 	if err := edit(after); err != nil {
 		return nil, nil, s.blame(err)
 	}
+	model.StampPower(before, after, who, s.now())
 	if err := model.Check(before, after, s.AllDisks()); err != nil {
 		return nil, nil, err
 	}
@@ -63,7 +65,7 @@ func (s *Store) try(before *model.State, edit model.Edit) (*model.State, []model
 // Its error is what Commit's would be.
 func (s *Store) Preview(edit model.Edit) ([]model.Impact, error) {
 	before := s.State()
-	after, _, err := s.try(before, edit)
+	after, _, err := s.try(before, edit, "")
 	if err != nil {
 		return nil, err
 	}
