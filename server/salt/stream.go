@@ -15,7 +15,7 @@ import (
 // itself never notices, be we stopped, killed or cut off by the network; and
 // ends itself when salt-run does.
 const eventScript = `exec 3<&0; salt-run state.event pretty=False </dev/null 3<&- & p=$!; ` +
-	`(cat <&3; kill $p) >/dev/null 2>&1 & c=$!; exec 3<&-; wait $p; kill $c`
+	`(cat <&3; kill $p) >/dev/null 2>&1 & c=$!; exec 3<&-; wait $p; kill $c 2>/dev/null`
 
 // maxLine is the longest event that is read; what is longer is left out.
 const maxLine = 16 << 20

@@ -1,0 +1,3 @@
+package salt
+
+func follow(string) {}
