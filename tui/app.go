@@ -23,6 +23,9 @@ type Options struct {
 	// Open is the screen to begin with: the name of a screen, or "vm" or
 	// "hypervisor" and a name.
 	Open []string
+	// Notice is something that is good to know all the time, such as how to
+	// connect once more: said quietly on the first screen and in the help.
+	Notice string
 	// Now is the clock; its location is the one that times are shown in.
 	Now func() time.Time
 }
@@ -155,6 +158,20 @@ func (a *app) begin(at []string) {
 	case name != "" || a.tab == 0 && what != "hypervisors":
 		a.toast = text(inkBad, signFailed+" there is no "+strings.Join(at, " "))
 	}
+}
+
+// notice is what the status line says where nothing else is to be said.
+func (a *app) notice() line {
+	u := a.lab.User()
+	switch {
+	case a.opts.Notice != "":
+		return text(inkDim, " "+a.opts.Notice)
+	case u.Role == model.RoleViewer:
+		return text(inkDim, " "+u.Name+" is a viewer: looks at everything, changes nothing")
+	case u.Role == model.RoleOperator:
+		return text(inkDim, " "+u.Name+" is an operator: switches machines and guests, edits nothing")
+	}
+	return nil
 }
 
 // Init starts watching.

@@ -146,6 +146,9 @@ func (h *help) paste(*app, string) {}
 
 func (h *help) draw(a *app, w, height int) (string, []line, ink) {
 	var body []line
+	if a.opts.Notice != "" {
+		body = append(wrapped(inkDim, a.opts.Notice, w, 0), nil)
+	}
 	for _, b := range a.bindings() {
 		name := line{{b.show, inkKey}}.fit(11)
 		for n, t := range wrap(b.long, w-11) {

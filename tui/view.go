@@ -108,8 +108,10 @@ func (a *app) statusLine() line {
 	case a.toast != nil:
 		return append(line{{" ", inkText}}, a.toast...)
 	}
-	_, atHome := a.top().(*home)
-	if _, typing := a.top().(typist); typing || atHome || len(a.cache.notes) == 0 {
+	if _, atHome := a.top().(*home); atHome {
+		return a.notice() // the notes are on the screen itself
+	}
+	if _, typing := a.top().(typist); typing || len(a.cache.notes) == 0 {
 		return nil
 	}
 	l := append(line{{" ", inkText}}, a.cache.notes[0].line(a.now)...)
