@@ -71,7 +71,7 @@ func TestEveryCommand(t *testing.T) {
 	}
 	reading := []string{
 		"vm list", "vm show", "hypervisor list", "hypervisor show", "profile list", "profile show", "image list", "image show",
-		"pool list", "outlet list", "outlet show", "power status", "salt master list", "config", "run list", "run show", "logs",
+		"pool list", "outlet list", "outlet show", "power status", "salt master list", "salt master show", "salt status", "salt keys", "config", "run list", "run show", "logs",
 		"history", "agent list", "user list", "key list", "settings show", "watch", "export", "hostkey",
 	}
 	for _, path := range reading {
@@ -86,7 +86,7 @@ func TestEveryCommand(t *testing.T) {
 		"vm add", "vm edit", "vm remove", "vm enable", "vm disable", "vm start", "vm stop", "vm restart", "vm rebuild", "vm protect", "vm unprotect", "vm adopt",
 		"hypervisor add", "hypervisor edit", "hypervisor remove", "profile add", "profile remove", "profile activate",
 		"image add", "image edit", "image remove", "pool add", "pool edit", "pool remove", "outlet add", "outlet edit", "outlet remove", "outlet on", "outlet off",
-		"power on", "power off", "salt master add", "salt master edit", "salt master remove", "plan", "apply", "approve", "cancel", "undo",
+		"power on", "power off", "salt master add", "salt master edit", "salt master remove", "salt setup", "salt highstate", "salt call", "salt accept", "profile edit", "plan", "apply", "approve", "cancel", "undo",
 		"agent invite", "agent revoke", "user add", "user edit", "user remove", "key add", "key remove", "settings set",
 		"import homelabmanager", "backup", "hold", "release", "completion",
 	} {
@@ -108,6 +108,7 @@ func TestListsAreArrays(t *testing.T) {
 		{"outlet", "list"},
 		{"power", "status"},
 		{"salt", "master", "list"},
+		{"salt", "status"},
 		{"run", "list"},
 		{"history"},
 		{"agent", "list"},

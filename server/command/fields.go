@@ -62,6 +62,12 @@ func (f *fields[T]) list(flag, usage string, at func(*T) *[]string) {
 	f.on(flag, func(obj *T) { assign(at(obj), *v) })
 }
 
+// words takes a command line, split at its spaces; an empty one clears it.
+func (f *fields[T]) words(flag, usage string, at func(*T) *[]string) {
+	v := f.cmd.Flags().String(flag, "", usage)
+	f.on(flag, func(obj *T) { assign(at(obj), strings.Fields(*v)) })
+}
+
 // lines takes a list by repeating the flag; commas are part of a line.
 func (f *fields[T]) lines(flag, usage string, at func(*T) *[]string) {
 	v := f.cmd.Flags().StringArray(flag, nil, usage)

@@ -44,6 +44,7 @@ func hypervisorFields(f *fields[model.Hypervisor]) {
 	f.list("outlet", "outlets that feed it", func(h *model.Hypervisor) *[]string { return &h.Outlets })
 	f.text("address", "host name or IP address", func(h *model.Hypervisor) *string { return &h.Address })
 	f.text("power-wanted", "on, off or none", func(h *model.Hypervisor) *string { return &h.PowerWanted })
+	f.truth("await-salt", "its runs count once its guests are configured by Salt", func(h *model.Hypervisor) *bool { return &h.AwaitSalt })
 	f.truth("hold", "no reconciling until released", func(h *model.Hypervisor) *bool { return &h.Hold })
 	f.choices("platform", model.PlatformLibvirt, model.PlatformSandbox)
 	f.choices("accel", model.AccelAuto, model.AccelKVM, model.AccelTCG)
@@ -87,6 +88,12 @@ func hypervisorDetail(s *session, st *model.State, h model.Hypervisor) []pair {
 		pairs = append(pairs, pair{"machine", plainCell("%s: %s %s, %s, %s", f.Hostname, f.OS, f.Arch, count(f.CPUs, "CPU", "CPUs"), mib(f.MemoryMiB))})
 		pairs = append(pairs, pair{"software", cell{text: strings.Join(trimmed([]string{f.Terraform, libvirtVersion(f), f.Accel}), ", ")}})
 	}
+	if status.Salt != nil {
+		pairs = append(pairs, pair{"salt", saltCell(*status.Salt)})
+	}
+	if status.Configured != nil {
+		pairs = append(pairs, pair{"guests configured", cell{text: status.Configured.String()}})
+	}
 	for _, g := range status.Guests {
 		if g.ID == "" {
 			pairs = append(pairs, pair{"foreign", plainCell("%s (%s)", g.Name, g.State)})
@@ -100,6 +107,7 @@ func hypervisorDetail(s *session, st *model.State, h model.Hypervisor) []pair {
 		pair{"policy", cell{text: h.Policy}},
 		pair{"outlets", cell{text: or(strings.Join(h.Outlets, ", "), "none")}},
 		pair{"address", cell{text: or(h.Address, "unknown")}},
+		pair{"await salt", cell{text: yesNo(h.AwaitSalt)}},
 		pair{"hold", cell{text: yesNo(h.Hold)}},
 		pair{"changed", plainCell("%s, in revision %d", s.age(h.Changed), h.Version)},
 	)

@@ -55,4 +55,18 @@ type Lab interface {
 	Backup(w interface{ Write([]byte) (int, error) }) error
 	// HostKey is the server's public host key in authorized_keys form.
 	HostKey() string
+
+	// SaltApply has the minions of VMs and hypervisors apply their whole state,
+	// and hands over how each ended as it does. Its error is why some could not
+	// be asked; answers tell which failed.
+	SaltApply(ctx context.Context, names []string, each func(model.SaltAnswer)) error
+	// SaltCall calls a function on minions; operators may test.ping and
+	// state.apply.
+	SaltCall(ctx context.Context, names []string, fun string, args []string, each func(model.SaltAnswer)) error
+	// SaltKeys lists the keys on all masters that are asked.
+	SaltKeys(ctx context.Context) ([]model.SaltKey, error)
+	// SaltAccept accepts a pending key whose fingerprint a person has seen.
+	SaltAccept(ctx context.Context, master, id, fingerprint string) error
+	// SaltSetup says what to put where so that a master works with the lab.
+	SaltSetup(master string) (string, error)
 }

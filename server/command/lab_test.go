@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -31,6 +32,7 @@ type testLab struct {
 	status    model.Status
 	restarted []string
 	adopted   []string
+	accepted  []string // keys of minions
 	seq       map[string]uint64
 }
 
@@ -67,6 +69,7 @@ func (l *testLab) Status() model.Status {
 	for k, v := range l.status.Outlets {
 		st.Outlets[k] = v
 	}
+	st.Minions, st.SaltMasters = l.status.Minions, l.status.SaltMasters
 	return st
 }
 
@@ -153,6 +156,10 @@ func (l *testLab) Cancel(_ context.Context, id uint64) error {
 }
 
 func (l *testLab) RestartGuest(_ context.Context, vm string) error {
+	st := l.State().VMs[vm]
+	if err := model.CanRestart(st, l.Status().Hypervisors[st.Hypervisor]); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.restarted = append(l.restarted, vm)
@@ -193,5 +200,53 @@ func (l *testLab) Revoke(ctx context.Context, via, hypervisor string) error {
 func (l *testLab) Backup(w interface{ Write([]byte) (int, error) }) error { return l.Store.Backup(w) }
 
 func (l *testLab) HostKey() string { return testHostKey }
+
+// The minions of testLab answer as their names say: those of VMs named bad
+// fail, those of VMs named down do not answer.
+func (l *testLab) SaltApply(_ context.Context, names []string, each func(model.SaltAnswer)) error {
+	for _, name := range names {
+		r := model.SaltResult{OK: name != "bad", At: testClock(), Steps: []model.SaltStep{
+			{ID: "motd", Name: "/etc/motd", Function: "file.managed", SLS: "core", OK: true, Changes: []string{"diff"}, Comment: "File /etc/motd updated", Seconds: 0.25},
+		}}
+		if !r.OK {
+			r.Steps = append(r.Steps, model.SaltStep{ID: "bad", Function: "cmd.run", OK: false, Comment: "it \x1b[31mfailed\nreally"})
+		}
+		a := model.SaltAnswer{Name: name, Minion: name + "-on-thinkpad", Result: &r}
+		if name == "down" {
+			a.Result, a.Error = nil, "no answer came"
+		}
+		each(a)
+	}
+	return nil
+}
+
+func (l *testLab) SaltCall(_ context.Context, names []string, fun string, args []string, each func(model.SaltAnswer)) error {
+	for _, name := range names {
+		value, _ := json.Marshal(append([]string{fun}, args...))
+		a := model.SaltAnswer{Name: name, Minion: name + "-on-thinkpad", Value: value}
+		if name == "down" {
+			a.Value, a.Down = nil, true
+		}
+		each(a)
+	}
+	return nil
+}
+
+func (l *testLab) SaltKeys(context.Context) ([]model.SaltKey, error) {
+	return []model.SaltKey{
+		{Master: "pi", ID: "new-on-thinkpad", State: "pending", Fingerprint: "df:56", VM: "new"},
+		{Master: "pi", ID: "rogue", State: "pending", Fingerprint: "ab:cd", Stranger: true},
+		{Master: "pi", ID: "web-on-thinkpad", State: "accepted", VM: "web"},
+	}, nil
+}
+
+func (l *testLab) SaltAccept(_ context.Context, master, id, fingerprint string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted = append(l.accepted, master+" "+id+" "+fingerprint)
+	return nil
+}
+
+func (l *testLab) SaltSetup(master string) (string, error) { return "for " + master + "\n", nil }
 
 var _ Lab = (*testLab)(nil)

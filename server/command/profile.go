@@ -17,10 +17,12 @@ type profileJSON struct {
 func profiles(s *session) noun[model.Profile] {
 	return noun[model.Profile]{
 		s: s, kind: model.KindProfile, word: "profile", plural: "profiles",
-		all:    func(st *model.State) map[string]model.Profile { return st.Profiles },
-		name:   func(p *model.Profile) *string { return &p.Name },
-		fresh:  func(name string) model.Profile { return model.Profile{Name: name} },
-		fields: func(*fields[model.Profile]) {},
+		all:   func(st *model.State) map[string]model.Profile { return st.Profiles },
+		name:  func(p *model.Profile) *string { return &p.Name },
+		fresh: func(name string) model.Profile { return model.Profile{Name: name} },
+		fields: func(f *fields[model.Profile]) {
+			f.truth("await-salt", "while it is active, runs count once the guests are configured by Salt", func(p *model.Profile) *bool { return &p.AwaitSalt })
+		},
 		json: func(st *model.State, p model.Profile) any {
 			return profileJSON{p, members(st, p.Name)}
 		},
@@ -39,7 +41,7 @@ func profiles(s *session) noun[model.Profile] {
 			return []cell{{text: p.Name}, active, plainCell("%d", len(members(st, p.Name))), plainCell("%d", enabled)}
 		},
 		detail: func(st *model.State, p model.Profile) []pair {
-			pairs := []pair{{"name", cell{text: p.Name}}, {"active", cell{text: yesNo(p.Active)}}}
+			pairs := []pair{{"name", cell{text: p.Name}}, {"active", cell{text: yesNo(p.Active)}}, {"await salt", cell{text: yesNo(p.AwaitSalt)}}}
 			for _, name := range members(st, p.Name) {
 				vm := st.VMs[name]
 				pairs = append(pairs, pair{"vm", plainCell("%s on %s", name, vm.Hypervisor)})
@@ -66,6 +68,7 @@ func profileCommand(s *session) *cobra.Command {
 		&cobra.Command{Use: "profile", Aliases: []string{"profiles"}, Short: "Sets of VMs, of which one is active"},
 		n.list(), n.show(),
 		n.add("profile add weekend", "Add a profile. VMs become members with: vm edit NAME --profile …"),
+		n.edit("profile edit weekend --await-salt"),
 		n.remove("Remove profiles that no VM is a member of."),
 		activateProfile(s),
 	)

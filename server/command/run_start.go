@@ -18,7 +18,8 @@ func applyCommand(s *session) *cobra.Command {
 	return startCommand(s, model.RunApply, "apply NAME", "Apply a hypervisor's config at once",
 		`Apply a hypervisor's config at once, without waiting for the next try. The run's
 log is followed to its end, and the exit status says how it went; --detach comes
-back at once. A run that waits for approval is asked about on a terminal.`)
+back at once. Where runs count once the guests are configured (--await-salt of the
+hypervisor or the active profile), that is waited for too. A run that waits for approval is asked about on a terminal.`)
 }
 
 func startCommand(s *session, kind model.RunKind, use, summary, long string) *cobra.Command {
@@ -43,7 +44,10 @@ func startCommand(s *session, kind model.RunKind, use, summary, long string) *co
 			s.sayf("run %d is %s; follow it with: logs %d -f", run.ID, run.State, run.ID)
 			return nil
 		}
-		return s.followRun(cmd.Context(), run.ID, *asJSON, false)
+		if err := s.followRun(cmd.Context(), run.ID, *asJSON, false); err != nil || kind != model.RunApply {
+			return err
+		}
+		return s.awaitConfigured(cmd.Context(), args[0], *asJSON)
 	}
 	return cmd
 }
@@ -74,7 +78,10 @@ func approveCommand(s *session) *cobra.Command {
 		if err := s.approve(cmd.Context(), run, *yes); err != nil || *detach {
 			return err
 		}
-		return s.followRun(cmd.Context(), run.ID, false, true)
+		if err := s.followRun(cmd.Context(), run.ID, false, true); err != nil || run.Kind != model.RunApply {
+			return err
+		}
+		return s.awaitConfigured(cmd.Context(), run.Hypervisor, false)
 	}
 	return cmd
 }

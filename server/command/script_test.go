@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,6 +31,7 @@ import (
 //	off NAME             NAME is off
 //	play WORD            what becomes of runs: succeed, fail, wait, violate, noop
 //	did restart|adopt VM tells what the agents were asked
+//	minion VM STATE      what Salt knows of a VM
 //	input FILE           is the standard input of the next command
 //
 // stdout, stderr and cmp work as they do for programs.
@@ -61,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"off":    scriptOff,
 			"play":   scriptPlay,
 			"did":    scriptDid,
+			"minion": scriptMinion,
 			"input":  scriptInput,
 		},
 	})
@@ -172,8 +175,37 @@ func scriptDid(ts *testscript.TestScript, _ bool, args []string) {
 	l := labOf(ts)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	list := map[string][]string{"restart": l.restarted, "adopt": l.adopted}[args[0]]
+	list := map[string][]string{"restart": l.restarted, "adopt": l.adopted, "accept": l.accepted}[args[0]]
 	if fmt.Sprint(list) != fmt.Sprint(args[1:]) {
 		ts.Fatalf("%s was asked for %v", args[0], list)
 	}
+}
+
+// scriptMinion says what the masters know of a VM, and counts for its
+// hypervisor.
+func scriptMinion(ts *testscript.TestScript, _ bool, args []string) {
+	lab := labOf(ts)
+	st := lab.State()
+	vm := st.VMs[args[0]]
+	status := model.SaltStatus{Master: st.Master(vm), Minion: model.HostName(vm.Name, vm.Hypervisor), State: model.SaltState(args[1])}
+	switch status.State {
+	case model.SaltConfigured:
+		status.Result = &model.SaltResult{OK: true, Steps: []model.SaltStep{{ID: "motd", Function: "file.managed", OK: true, Changes: []string{"diff"}, Seconds: 1.5}, {ID: "ssh", Function: "service.running", OK: true}}}
+	case model.SaltFailed:
+		status.Result = &model.SaltResult{Steps: []model.SaltStep{{ID: "nginx", Function: "pkg.installed", Comment: "no such\x1b[2J package\nat all"}}}
+	}
+	lab.mu.Lock()
+	minions := maps.Clone(lab.status.Minions)
+	if minions == nil {
+		minions = map[string]model.SaltStatus{}
+	}
+	minions[vm.ID] = status
+	lab.status.Minions = minions
+	lab.mu.Unlock()
+	lab.observe(vm.Hypervisor, func(h *model.HypervisorStatus) {
+		c := st.Configured(vm.Hypervisor, minions)
+		if h.Configured = &c; c.Done < c.Total {
+			h.Phase = model.PhaseConfiguring
+		}
+	})
 }

@@ -16,7 +16,8 @@ const (
 
 // vmStatus is what is observed of a VM.
 type vmStatus struct {
-	State string `json:"state"`
+	State string            `json:"state"`
+	Salt  *model.SaltStatus `json:"salt,omitempty"` // of one that has a master
 }
 
 type vmJSON struct {
@@ -158,6 +159,11 @@ func (s *session) phaseCell(st model.HypervisorStatus) cell {
 		return cell{text, red}
 	case model.PhaseIncomplete:
 		return cell{text, red}
+	case model.PhaseConfiguring:
+		if st.Configured != nil {
+			text = "applied, " + st.Configured.String()
+		}
+		return cell{text, yellow}
 	case model.PhaseWaiting:
 		if st.Run != 0 {
 			text = fmt.Sprintf("run %d waits", st.Run)

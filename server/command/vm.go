@@ -20,10 +20,14 @@ func vms(s *session) noun[model.VM] {
 		complete: func(f *fields[model.VM], vm *model.VM) error {
 			return completeVM(s, f, vm)
 		},
-		json: func(_ *model.State, vm model.VM) any {
-			return vmJSON{vm, vmStatus{s.observed().vmState(vm)}}
+		json: func(st *model.State, vm model.VM) any {
+			status := vmStatus{State: s.observed().vmState(vm)}
+			if minion, ok := s.observed().minion(st, vm); ok {
+				status.Salt = &minion
+			}
+			return vmJSON{vm, status}
 		},
-		header: []string{"name", "state", "hypervisor", "memory", "cpus", "disk", "ip", "image", "profiles", "role"},
+		header: []string{"name", "state", "hypervisor", "memory", "cpus", "disk", "ip", "image", "profiles", "role", "salt"},
 		row: func(st *model.State, vm model.VM) []cell {
 			return []cell{
 				{text: vm.Name},
@@ -36,10 +40,19 @@ func vms(s *session) noun[model.VM] {
 				{text: vm.Image},
 				{text: strings.Join(vm.Profiles, ",")},
 				{text: vm.Role},
+				s.vmSaltCell(st, vm),
 			}
 		},
 		detail: func(st *model.State, vm model.VM) []pair { return vmDetail(s, st, vm) },
 	}
+}
+
+func (s *session) vmSaltCell(st *model.State, vm model.VM) cell {
+	minion, ok := s.observed().minion(st, vm)
+	if !ok {
+		return cell{"", faint}
+	}
+	return saltCell(minion)
 }
 
 func vmFields(f *fields[model.VM]) {
@@ -135,6 +148,7 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 		{"mac", cell{text: model.MAC(vm.ID, 0)}},
 		{"host name", cell{text: model.HostName(vm.Name, vm.Hypervisor)}},
 		{"role", cell{text: or(vm.Role, "none")}},
+		{"salt", s.vmSaltCell(st, vm)},
 		{"salt master", cell{text: or(vm.SaltMaster, or(st.Settings.SaltMaster, "none"))}},
 		{"id", cell{text: vm.ID}},
 		{"changed", plainCell("%s, in revision %d", s.age(vm.Changed), vm.Version)},
