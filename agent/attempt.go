@@ -105,6 +105,7 @@ func (t *attempt) terraformPlan() error {
 		if err != nil {
 			return err
 		}
+		t.say("%s plan started", t.a.tf.program())
 		err = t.follow(cmd, cmd.Kill) // a plan changes nothing
 		switch {
 		case err == nil:
@@ -197,6 +198,7 @@ func (t *attempt) apply(plan *tfjson.Plan) (model.RunState, error) {
 	if err != nil {
 		return "", err
 	}
+	t.say("%s apply started", t.a.tf.program())
 	if err := t.follow(cmd, cmd.Interrupt); err != nil {
 		if errors.Is(err, errHung) {
 			return "", fmt.Errorf("applying made no progress for %s and was killed: look at libvirt on the hypervisor", applyQuiet)

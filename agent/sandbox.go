@@ -45,16 +45,21 @@ func (s sandbox) Guests(_ context.Context, m wire.Manifest) ([]model.Guest, erro
 	return guests, nil
 }
 
-// Restart has nothing to restart in a sandbox, but the guest must exist.
-func (s sandbox) Restart(_ context.Context, _ wire.Manifest, id string) error {
-	st, err := s.a.tf.State()
+// Restart has nothing to restart in a sandbox, but the guest must run.
+func (s sandbox) Restart(ctx context.Context, m wire.Manifest, id string) error {
+	guests, err := s.Guests(ctx, m)
 	if err != nil {
 		return err
 	}
-	if _, ok := st.domains()[id]; !ok {
-		return fmt.Errorf("%s has no guest here", s.a.names.Of(id))
+	for _, g := range guests {
+		switch {
+		case g.ID == id && g.State == model.GuestRunning:
+			return nil
+		case g.ID == id:
+			return fmt.Errorf("the guest of %s is %s: there is nothing to restart", s.a.names.Of(id), g.State)
+		}
 	}
-	return nil
+	return fmt.Errorf("%s has no guest here", s.a.names.Of(id))
 }
 
 func (sandbox) Adopt(context.Context, wire.Manifest, string) error {

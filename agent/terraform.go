@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,7 +52,7 @@ type terraform struct {
 
 // version asks the binary what it is.
 func (t *terraform) version(ctx context.Context) error {
-	tf, err := tfexec.NewTerraform(string(t.f), t.bin)
+	tf, err := t.exec(string(t.f), nil)
 	if err != nil {
 		return err
 	}
@@ -70,13 +69,22 @@ func (t *terraform) version(ctx context.Context) error {
 	return nil
 }
 
+// program is what people call the binary.
+func (t *terraform) program() string {
+	name, _, _ := strings.Cut(t.name, " ")
+	return name
+}
+
 // env is what terraform is run with: ours, with terraform's own variables,
 // but nothing in it that would change which files it reads.
 func (t *terraform) env(vars map[string]string) []string {
 	drop := []string{"TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER", "TF_LOG_PATH", "TF_CLI_ARGS"}
 	var env []string
 	for _, e := range os.Environ() {
-		name, _, _ := strings.Cut(e, "=")
+		name, value, _ := strings.Cut(e, "=")
+		if name == "TF_CLI_CONFIG_FILE" && !exists(value) {
+			continue // terraform would say so among what we read
+		}
 		if !slices.Contains(drop, name) && !strings.HasPrefix(name, "TF_CLI_ARGS_") {
 			env = append(env, e)
 		}
@@ -86,6 +94,11 @@ func (t *terraform) env(vars map[string]string) []string {
 		env = append(env, "TF_VAR_"+name+"="+v)
 	}
 	return env
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // exec prepares a terraform-exec value for the commands that need no group.
@@ -126,6 +139,9 @@ func (t *terraform) variables(accel string) map[string]string {
 func (t *terraform) Init(ctx context.Context, dir string, say func(string)) error {
 	backend := fmt.Sprintf("terraform {\n  backend \"local\" {\n    path = %s\n  }\n}\n", hclString(t.f.path(stateFile)))
 	if err := os.WriteFile(filepath.Join(dir, backendFile), []byte(backend), 0o600); err != nil {
+		return err
+	}
+	if err := t.mend(say); err != nil {
 		return err
 	}
 	main, err := os.ReadFile(filepath.Join(dir, wire.MainFile))
@@ -271,52 +287,4 @@ func (t *terraform) Backup(now time.Time) error {
 		entries = entries[1:]
 	}
 	return nil
-}
-
-// state is what we read of terraform's state file, format 4.
-type state struct {
-	Resources []struct {
-		Mode      string `json:"mode"`
-		Type      string `json:"type"`
-		Name      string `json:"name"`
-		Instances []struct {
-			Attributes struct {
-				ID   string `json:"id"` // a domain's UUID, a volume's path
-				Name string `json:"name"`
-				Pool string `json:"pool"`
-			} `json:"attributes"`
-		} `json:"instances"`
-	} `json:"resources"`
-}
-
-// State reads the state; a missing one is empty. What it returns is shared.
-func (t *terraform) State() (state, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	info, err := os.Stat(t.f.path(stateFile))
-	if err == nil && t.info != nil && os.SameFile(info, t.info) && info.Size() == t.info.Size() && info.ModTime().Equal(t.info.ModTime()) {
-		return t.read, nil
-	}
-	s, err := t.readState()
-	if err != nil {
-		return s, err
-	}
-	t.read, t.info = s, info
-	return s, nil
-}
-
-func (t *terraform) readState() (state, error) {
-	var s state
-	f, err := os.Open(t.f.path(stateFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return s, nil
-	}
-	if err != nil {
-		return s, err
-	}
-	defer f.Close()
-	if err := json.NewDecoder(f).Decode(&s); err != nil && !errors.Is(err, io.EOF) {
-		return s, fmt.Errorf("terraform's state cannot be read: %w", err)
-	}
-	return s, nil
 }

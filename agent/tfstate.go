@@ -1,0 +1,97 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// state is what we read of terraform's state file, format 4.
+type state struct {
+	Resources []struct {
+		Mode      string `json:"mode"`
+		Type      string `json:"type"`
+		Name      string `json:"name"`
+		Instances []struct {
+			Attributes struct {
+				ID   string `json:"id"` // a domain's UUID, a volume's path
+				Name string `json:"name"`
+				Pool string `json:"pool"`
+			} `json:"attributes"`
+		} `json:"instances"`
+	} `json:"resources"`
+}
+
+// State reads the state; a missing one is empty. What it returns is shared.
+//
+// Terraform empties the file when an apply begins and writes it seconds later:
+// until then the state is what it was before.
+func (t *terraform) State() (state, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	info, err := os.Stat(t.f.path(stateFile))
+	if err == nil && t.info != nil && os.SameFile(info, t.info) && info.Size() == t.info.Size() && info.ModTime().Equal(t.info.ModTime()) {
+		return t.read, nil
+	}
+	s, err := readState(t.f.path(stateFile))
+	switch {
+	case isHalf(err) && t.info != nil:
+		return t.read, nil
+	case isHalf(err):
+		backup, err := t.newestBackup()
+		if err != nil || backup == "" {
+			return state{}, err
+		}
+		return readState(backup)
+	case err != nil:
+		return s, fmt.Errorf("terraform's state cannot be read: %w", err)
+	}
+	t.read, t.info = s, info
+	return s, nil
+}
+
+func readState(path string) (state, error) {
+	var s state
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	defer f.Close()
+	return s, json.NewDecoder(f).Decode(&s)
+}
+
+// isHalf tells of a file that is empty, or not written to its end.
+func isHalf(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+
+// mend puts the newest backup in place of a state that is empty: terraform was
+// killed, or the power failed, before it wrote what it had done. Without that
+// all that there is would be foreign to it. It must not be called while
+// terraform runs.
+func (t *terraform) mend(say func(string)) error {
+	if info, err := os.Stat(t.f.path(stateFile)); err != nil || info.Size() > 0 {
+		return nil
+	}
+	backup, err := t.newestBackup()
+	if err != nil || backup == "" {
+		return err
+	}
+	say("terraform's state is empty, as an apply was cut off: taking the one from before it")
+	return copyFile(backup, t.f.path(stateFile))
+}
+
+// newestBackup is the path of the state from before the last apply, or "".
+func (t *terraform) newestBackup() (string, error) {
+	entries, err := os.ReadDir(t.f.path(backupFolder))
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return t.f.path(backupFolder, entries[len(entries)-1].Name()), nil // by name, which is by time
+}
