@@ -28,9 +28,11 @@ func TestAgentsAreGreeted(t *testing.T) {
 	a.send(wire.Frame{Kind: wire.KindInventory, Inventory: &wire.Inventory{
 		Guests: []model.Guest{{ID: "0123456789ab", Name: "web_on_box", State: model.GuestRunning}},
 		Disks:  []model.Disk{{VM: "0123456789ab", Disk: model.DiskRoot}},
+		Facts:  &model.Facts{Hostname: "h", CPUs: 4, Accel: "kvm"},
 	}})
 	eventually(t, "its inventory is known", func() bool {
-		return l.srv.observed.hypervisor("box").RunningGuests() == 1 && len(l.srv.store.Disks("box")) == 1
+		st := l.srv.observed.hypervisor("box")
+		return st.RunningGuests() == 1 && st.Facts.Accel == "kvm" && len(l.srv.store.Disks("box")) == 1
 	})
 	a.client.Close()
 	eventually(t, "the agent is offline", func() bool {

@@ -80,6 +80,9 @@ func (l *lab) RestartGuest(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := model.CanRestart(vm, l.s.observed.hypervisor(vm.Hypervisor)); err != nil {
+		return err
+	}
 	l.s.log.Info("guest restarted", "user", l.User().Name, "vm", name)
 	return l.order(ctx, guestTime, vm.Hypervisor, wire.Frame{Kind: wire.KindRestart, VM: vm.ID})
 }

@@ -154,7 +154,12 @@ func (s *Server) takeInventory(conn *agentConn, inv wire.Inventory) error {
 	if guests == nil {
 		guests = []model.Guest{}
 	}
-	s.observed.update(conn.hypervisor, func(st *model.HypervisorStatus) { st.Guests = guests })
+	s.observed.update(conn.hypervisor, func(st *model.HypervisorStatus) {
+		st.Guests = guests
+		if inv.Facts != nil {
+			st.Facts = *inv.Facts
+		}
+	})
 	return nil
 }
 
