@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ func configCommand(s *session) *cobra.Command {
 		Use:   "config NAME",
 		Short: "The Terraform that a hypervisor's agent gets",
 		Long: `Write the files that the agent of a hypervisor gets: Terraform, and the seed of
-each guest. --tar writes the very bytes, for: tar x`,
+each guest, without their private keys. --tar writes the very bytes, for: tar x`,
 		Example:           "config thinkpad\nconfig thinkpad --tar | tar x",
 		Args:              exactly("NAME"),
 		ValidArgsFunction: s.nameArgs(model.KindHypervisor, false),
@@ -76,6 +77,15 @@ each guest. --tar writes the very bytes, for: tar x`,
 	return cmd
 }
 
+// privateKey is a private key in PEM, however its line ends are written.
+var privateKey = regexp.MustCompile(`(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END [A-Z ]*PRIVATE KEY-----)`)
+
+// withoutKeys is a file to read: what is secret in it is only for the agent.
+func withoutKeys(content string) string {
+	return privateKey.ReplaceAllString(content, "$1 (withheld) $2")
+}
+
+// untar is the files of a config, without secrets.
 func untar(config []byte) ([]configFile, error) {
 	files := []configFile{}
 	for r := tar.NewReader(bytes.NewReader(config)); ; {
@@ -90,6 +100,6 @@ func untar(config []byte) ([]configFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the rendered config cannot be read: %w", err)
 		}
-		files = append(files, configFile{header.Name, string(content)})
+		files = append(files, configFile{header.Name, withoutKeys(string(content))})
 	}
 }
