@@ -78,7 +78,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 func newServe() *cobra.Command {
-	var listen, data string
+	var listen, data, metrics string
 	var keys []string
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -90,37 +90,47 @@ At its first start it takes its first admin from the authorized_keys files named
 		Example: "  homelab serve --listen :22 --data /var/lib/homelab",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), listen, server.Options{Data: data, AuthorizedKeys: keys})
+			return serve(cmd.Context(), listen, metrics, server.Options{Data: data, AuthorizedKeys: keys})
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", ":2222", "address to listen on, `HOST:PORT`")
 	cmd.Flags().StringVar(&data, "data", stateFolder("server"), "`folder` for the database and the host key")
 	cmd.Flags().StringArrayVar(&keys, "authorized-keys", nil, "`file` with the first admin's public keys (may be repeated)")
+	cmd.Flags().StringVar(&metrics, "metrics", "", "address to serve Prometheus on, `HOST:PORT` such as 127.0.0.1:9100 (default off: anybody who reaches it may read)")
 	return cmd
 }
 
-func serve(ctx context.Context, listen string, opts server.Options) error {
+func serve(ctx context.Context, listen, metrics string, opts server.Options) error {
 	debug.SetGCPercent(50) // a Pi's memory is worth more than its time
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
-		return listenError(listen, err)
+		return listenError(listen, "--listen", err)
+	}
+	if metrics != "" {
+		if opts.Metrics, err = net.Listen("tcp", metrics); err != nil {
+			ln.Close()
+			return listenError(metrics, "--metrics", err)
+		}
 	}
 	opts.Listener, opts.Version, opts.Out = ln, version(), os.Stdout
 	opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	srv, err := server.New(opts)
 	if err != nil {
 		ln.Close()
+		if opts.Metrics != nil {
+			opts.Metrics.Close()
+		}
 		return err
 	}
 	return srv.Run(ctx)
 }
 
-func listenError(listen string, err error) error {
+func listenError(listen, flag string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%s is in use by another program: choose another with --listen", listen)
+		return fmt.Errorf("%s is in use by another program: choose another with %s", listen, flag)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%s needs more rights than this user has: choose a port above 1023 with --listen, or give the binary CAP_NET_BIND_SERVICE", listen)
+		return fmt.Errorf("%s needs more rights than this user has: choose a port above 1023 with %s, or give the binary CAP_NET_BIND_SERVICE", listen, flag)
 	}
 	return fmt.Errorf("listen on %s: %w", listen, err)
 }

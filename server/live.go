@@ -134,6 +134,13 @@ func (l *live) endSessions(patience time.Duration) {
 	}
 }
 
+// sessions counts those of people that are open.
+func (l *live) sessions() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.enders)
+}
+
 func (l *live) isStopping() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -29,6 +29,7 @@ import (
 
 	"homelab/agent/wire"
 	"homelab/model/store"
+	"homelab/power"
 	"homelab/server/command"
 	"homelab/tui"
 )
@@ -45,6 +46,8 @@ type Options struct {
 	Out            io.Writer // gets the line to type, and the keys that became admin
 	// Simulated is called when a simulated outlet has been switched.
 	Simulated func(outlet string, on bool)
+	// Metrics serves Prometheus on it if it is not nil; closed by Run.
+	Metrics net.Listener
 }
 
 // Server is one SSH endpoint over one store.
@@ -63,14 +66,17 @@ type Server struct {
 	ingest     *ingest
 	outlets    *outlets
 	meters     *meters
+	told       *told
 	configs    *configs
 	minions    *minions
 	salts      *salts
 	reconcile  *reconcilers
 
-	windows   sync.Map      // of sessions with a pty: ssh.Session → *window
-	keepalive time.Duration // pause between questions to a session's client
-	silence   time.Duration // after which an agent counts as gone
+	windows    sync.Map                                    // of sessions with a pty: ssh.Session → *window
+	keepalive  time.Duration                               // pause between questions to a session's client
+	silence    time.Duration                               // after which an agent counts as gone
+	ping       func(context.Context, string) (bool, error) // of an address; an error is that nobody knows
+	cyclePause time.Duration                               // that an outlet which cannot cycle by itself is off
 	// What a session runs; tests put their own here.
 	dashboard func(*lab, tui.Options) tea.Model
 	command   func(context.Context, *lab, []string, command.IO) int
@@ -101,7 +107,7 @@ func New(opts Options) (*Server, error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	s := &Server{
-		opts: opts, log: opts.Log, store: st, key: key, keepalive: keepalivePause, silence: wire.Silence,
+		opts: opts, log: opts.Log, store: st, key: key, keepalive: keepalivePause, silence: wire.Silence, cyclePause: power.CyclePause, ping: ping,
 		dashboard: func(l *lab, o tui.Options) tea.Model { return tui.New(l, o) },
 		command: func(ctx context.Context, l *lab, args []string, stdio command.IO) int {
 			return command.Run(ctx, l, args, stdio)
@@ -114,6 +120,7 @@ func New(opts Options) (*Server, error) {
 	s.agents = newAgents(s)
 	s.ingest = newIngest(st)
 	s.meters = newMeters(s)
+	s.told = newTold(s)
 	s.outlets = newOutlets(s)
 	s.minions = newMinions(st, s.log)
 	s.configs = newConfigs(st, s.log, s.minions)
@@ -139,8 +146,11 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.reconcile.Run, s.minions.Run, s.salts.Run, s.watchIdentities} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.told.Run, s.reconcile.Run, s.minions.Run, s.salts.Run, s.watchIdentities} {
 		parts.Go(func() { run(ctx) })
+	}
+	if ln := s.opts.Metrics; ln != nil {
+		parts.Go(func() { s.serveMetrics(ctx, ln) })
 	}
 	fmt.Fprintf(s.opts.Out, "%s\n", connectLine(s.Addr()))
 	s.log.Info("listening", "address", s.Addr().String(), "version", s.opts.Version, "host_key", gossh.FingerprintSHA256(s.HostKey()))

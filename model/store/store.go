@@ -293,3 +293,12 @@ func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
 	m[k] = v
 	return m
 }
+
+// Size is that of the file, in bytes.
+func (s *Store) Size() (int64, error) {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
