@@ -18,17 +18,22 @@ import (
 // guests come from the small image that .ci/libvirt makes.
 type bench struct {
 	*lab
-	uri  string
-	pool string // folder of pool "default"
+	uri        string
+	pool       string // folder of pool "default"
+	hypervisor string
+	image      string // whose volumes are the bench's
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T) *bench { return newBenchOf(t, "thinkpad", "guest") }
+
+// newBenchOf is a bench beside which others can work on the same libvirt.
+func newBenchOf(t *testing.T, hypervisor, image string) *bench {
 	t.Helper()
 	uri, rc, guest := os.Getenv("HOMELAB_LIBVIRT_URI"), os.Getenv("HOMELAB_LIBVIRT_TERRAFORMRC"), os.Getenv("HOMELAB_LIBVIRT_GUEST")
 	if uri == "" || rc == "" || guest == "" {
 		t.Skip("needs libvirt: run .ci/libvirt FOLDER as root and set HOMELAB_LIBVIRT_URI, HOMELAB_LIBVIRT_TERRAFORMRC=FOLDER/terraformrc and HOMELAB_LIBVIRT_GUEST=FOLDER/guest.qcow2")
 	}
-	b := &bench{uri: uri}
+	b := &bench{uri: uri, hypervisor: hypervisor, image: image}
 	b.lab = newLab(t, "TF_CLI_CONFIG_FILE="+rc, "LIBVIRT_DEFAULT_URI="+uri)
 	b.pool = filepath.Join(b.dir, "pool")
 	if _, rest, ok := strings.Cut(b.tryVirsh("pool-dumpxml", "default"), "<path>"); ok { // this machine's own
@@ -47,13 +52,13 @@ func newBench(t *testing.T) *bench {
 // clean removes what the test left in libvirt.
 func (b *bench) clean() {
 	for _, name := range strings.Fields(b.tryVirsh("list", "--all", "--name")) {
-		if strings.HasSuffix(name, "_on_thinkpad") {
+		if strings.HasSuffix(name, "_on_"+b.hypervisor) {
 			b.tryVirsh("destroy", name)
 			b.tryVirsh("undefine", name)
 		}
 	}
 	for _, line := range strings.Split(b.tryVirsh("vol-list", "default"), "\n") {
-		if f := strings.Fields(line); len(f) > 0 && (strings.Contains(f[0], "_on_thinkpad") || strings.HasPrefix(f[0], "guest-")) {
+		if f := strings.Fields(line); len(f) > 0 && (strings.Contains(f[0], "_on_"+b.hypervisor) || strings.HasPrefix(f[0], b.image+"-")) {
 			b.tryVirsh("vol-delete", f[0], "default")
 		}
 	}

@@ -30,17 +30,17 @@ func TestLibvirtSaltMinion(t *testing.T) {
 	if image == "" {
 		t.Skip("needs a guest with cloud-init: run .ci/cloudinit-guest FOLDER as root and set HOMELAB_LIBVIRT_CLOUDINIT=FOLDER/cloudinit.qcow2")
 	}
-	b := newBench(t)
-	b.must("hypervisor", "add", "thinkpad", "--network", "macvtap:enp0s20f0u4")
-	b.must("pool", "edit", "thinkpad", "default", "--path", b.pool)
-	b.must("image", "add", "guest-cloudinit", "--path", image)
+	b := newBenchOf(t, "saltbench", "cloudinit")
+	b.must("hypervisor", "add", "saltbench", "--network", "macvtap:enp0s20f0u4")
+	b.must("pool", "edit", "saltbench", "default", "--path", b.pool)
+	b.must("image", "add", "cloudinit", "--path", image)
 	b.must("salt", "master", "add", "pi", "--address", "192.0.2.1")
 	b.must("settings", "set", "--salt-master", "pi")
-	b.must("vm", "add", "minion", "--hypervisor", "thinkpad", "--image", "guest-cloudinit", "--memory", "512MiB", "--role", "web")
-	b.join("thinkpad", "")
-	b.inSync("thinkpad", 3*time.Minute)
+	b.must("vm", "add", "minion", "--hypervisor", "saltbench", "--image", "cloudinit", "--memory", "512MiB", "--role", "web")
+	b.join("saltbench", "")
+	b.inSync("saltbench", 3*time.Minute)
 
-	const domain = "minion_on_thinkpad"
+	const domain = "minion_on_saltbench"
 	b.awaitLine(domain, "guest configured", 5*time.Minute)
 	b.must("vm", "stop", "minion", "--yes")
 	b.eventually("the guest is off", 2*time.Minute, func() error {
@@ -53,12 +53,12 @@ func TestLibvirtSaltMinion(t *testing.T) {
 
 	var conf struct{ Master, ID string }
 	decodeYAML(t, disk.read("/etc/salt/minion"), &conf)
-	if conf.Master != "192.0.2.1" || conf.ID != "minion-on-thinkpad" {
+	if conf.Master != "192.0.2.1" || conf.ID != "minion-on-saltbench" {
 		t.Errorf("the minion asks %q as %q", conf.Master, conf.ID)
 	}
 	var grains struct{ Role, Hypervisor string }
 	decodeYAML(t, disk.read("/etc/salt/grains"), &grains)
-	if grains.Role != "web" || grains.Hypervisor != "thinkpad" {
+	if grains.Role != "web" || grains.Hypervisor != "saltbench" {
 		t.Errorf("grains: %+v", grains)
 	}
 	private, public := disk.read("/etc/salt/pki/minion/minion.pem"), disk.read("/etc/salt/pki/minion/minion.pub")
@@ -66,10 +66,10 @@ func TestLibvirtSaltMinion(t *testing.T) {
 	if stat := disk.debugfs("stat /etc/salt/pki/minion/minion.pem"); !strings.Contains(stat, "Mode:  0400") {
 		t.Errorf("the private key is there for more than root:\n%s", stat)
 	}
-	if seeded := b.seedOf("thinkpad", "minion"); strings.TrimSpace(seeded.Private) != strings.TrimSpace(private) || strings.TrimSpace(seeded.Public) != strings.TrimSpace(public) {
+	if seeded := b.seedOf("saltbench", "minion"); strings.TrimSpace(seeded.Private) != strings.TrimSpace(private) || strings.TrimSpace(seeded.Public) != strings.TrimSpace(public) {
 		t.Error("the guest has another key than the server handed out")
 	}
-	if text := b.must("config", "thinkpad") + b.must("config", "thinkpad", "--json"); strings.Contains(text, strings.Split(private, "\n")[1]) || !strings.Contains(text, "(withheld)") {
+	if text := b.must("config", "saltbench") + b.must("config", "saltbench", "--json"); strings.Contains(text, strings.Split(private, "\n")[1]) || !strings.Contains(text, "(withheld)") {
 		t.Error("the config to read holds the private key")
 	}
 }
