@@ -105,7 +105,9 @@ func (f *fake) key(folder, id, public string) {
 	f.write(filepath.Join("pki", folder, id), public)
 }
 
-func record(t *testing.T, name string) string {
+func record(t *testing.T, name string) string { return mustRecord(t, name) }
+
+func mustRecord(t testing.TB, name string) string {
 	t.Helper()
 	b, err := os.ReadFile("testdata/records/" + name)
 	if err != nil {

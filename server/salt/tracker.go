@@ -219,7 +219,9 @@ func (t *Tracker) newJob(now time.Time, id string, e Event) {
 	}
 	for _, minionID := range e.Minions {
 		t.on(now, minionID, func(m *minion) {
-			m.jobs[id] = &job{scope: scopeOf(e.Fun, e.Arg), sign: now, ended: map[int]bool{}}
+			if m.up { // one that is down never hears of it
+				m.jobs[id] = &job{scope: scopeOf(e.Fun, e.Arg), sign: now, ended: map[int]bool{}}
+			}
 		})
 	}
 }
