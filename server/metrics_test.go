@@ -98,7 +98,7 @@ func TestMetrics(t *testing.T) {
 	if v, _ := value(got["homelab_store_bytes"]); v < 4096 {
 		t.Errorf("the store has %v bytes", v)
 	}
-	if v, _ := value(got["go_goroutines"]); v < 5 {
+	if v, _ := value(got["homelab_goroutines"]); v < 5 {
 		t.Errorf("%v goroutines", v)
 	}
 }
