@@ -52,7 +52,10 @@ func noteOf(r *hvRow) (note, bool) {
 	case model.PhaseOffline:
 		n.rank, n.text = 2, "agent is offline"
 	case model.PhaseNew:
-		n.rank, n.text = 4, "has no agent yet: homelab agent --join, with a token of agent invite "+r.Name
+		if r.st.Power == model.PowerOff {
+			return note{}, false // off is how it is meant to be
+		}
+		n.rank, n.text = 4, "has no agent yet: agent invite "+r.Name+" makes the token that it joins with"
 	case model.PhaseHeld:
 		n.rank, n.text = 5, "is held: nothing is applied until it is released"
 	default:
@@ -151,6 +154,9 @@ func phaseLine(r *hvRow, now time.Time, w int) line {
 	case model.PhaseOff:
 		return text(inkDim, signOff+" off")
 	case model.PhaseNew:
+		if st.Power == model.PowerOff {
+			return text(inkDim, signOff+" off, no agent yet")
+		}
 		return text(inkDim, signNone+" no agent yet")
 	case model.PhaseOffline:
 		return since(text(inkWarn, signWarn+" agent offline"), st, now)

@@ -68,19 +68,19 @@ func (a *app) saved(what string, rev model.Revision) tea.Cmd {
 	if rev.Number == 0 {
 		return a.say(inkDim, signNone, what+": it was so already")
 	}
-	a.last = rev
-	return a.say(inkGood, signDone, what+", revision "+strconv.FormatUint(rev.Number, 10)+"; u undoes it")
+	what += ", revision " + strconv.FormatUint(rev.Number, 10)
+	if a.mayUndo(rev) {
+		a.last = rev
+		what += "; u undoes it"
+	}
+	return a.say(inkGood, signDone, what)
 }
 
 // proposeUndo asks whether to revert a revision, and shows what that does.
 func (a *app) proposeUndo(rev model.Revision) tea.Cmd {
 	n := strconv.FormatUint(rev.Number, 10)
-	first := ""
-	if len(rev.Changes) > 0 {
-		first = rev.Changes[0].Name
-	}
 	return a.propose(change{
-		title: "Undo revision " + n, verb: "undo it", name: first, least: stops, edit: revert(rev),
+		title: "Undo revision " + n, verb: "undo it", name: n, least: stops, edit: revert(rev),
 		lines: []line{text(inkText, "By "+rev.Who+", "+rev.Via+": "+changedWords(rev)+".")},
 		commit: func(ctx context.Context, via string) (model.Revision, error) {
 			return a.lab.Undo(ctx, via, rev.Number)

@@ -181,8 +181,12 @@ func hypervisorPane(a *app, r *hvRow, w, h int) []line {
 // hypervisorActions are what can be done to a hypervisor, wherever it is shown.
 func hypervisorActions(a *app, row func(a *app) *hvRow, edit binding) []action {
 	var run *model.Run
+	held, release := keyHold, 0
 	if r := row(a); r != nil {
 		run = r.run
+		if r.Hold {
+			held, release = keyRelease, 1
+		}
 	}
 	on := func(b binding, f func(a *app, r *hvRow) tea.Cmd) action {
 		return action{binding: b, do: func(a *app) tea.Cmd {
@@ -192,16 +196,18 @@ func hypervisorActions(a *app, row func(a *app) *hvRow, edit binding) []action {
 			return nil
 		}}
 	}
+	holding := on(held, hold)
+	holding.at = release
 	return []action{
-		on(keyPlan, func(a *app, r *hvRow) tea.Cmd { return startRun(a, r.Name, model.RunPlan) }),
-		on(keyApply, func(a *app, r *hvRow) tea.Cmd { return startRun(a, r.Name, model.RunApply) }),
 		on(keyPower, power),
+		on(keyApply, func(a *app, r *hvRow) tea.Cmd { return startRun(a, r.Name, model.RunApply) }),
 		on(keyLog, openLog),
+		holding,
+		on(edit, func(a *app, r *hvRow) tea.Cmd { return a.open(newHypervisorForm(a, r.Name)) }),
+		on(keyPlan, func(a *app, r *hvRow) tea.Cmd { return startRun(a, r.Name, model.RunPlan) }),
 		on(keyApprove, func(a *app, r *hvRow) tea.Cmd { return approve(a, r.run) }).only(run != nil && run.State == model.RunWaiting),
 		on(keyCancel, func(a *app, r *hvRow) tea.Cmd { return cancelRun(a, r.run) }).only(run != nil),
-		on(keyHold, hold),
 		on(keyRemoveHV, removeHypervisor),
-		on(edit, func(a *app, r *hvRow) tea.Cmd { return a.open(newHypervisorForm(a, r.Name)) }),
 	}
 }
 

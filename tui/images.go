@@ -37,6 +37,7 @@ func (s *images) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 func (s *images) actions(a *app) []action {
 	edit := keyOpen
 	edit.keys, edit.short, edit.long = []string{"enter", "e"}, "edit", "edit (also e)"
+	edit.need = model.RoleAdmin
 	on := func(b binding, f func(a *app, name string) tea.Cmd) action {
 		return action{binding: b, do: func(a *app) tea.Cmd {
 			if name, ok := s.list.key(); ok {

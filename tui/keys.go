@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
 )
 
 // binding is a key (with its synonyms) and what it is for.
@@ -12,6 +14,7 @@ type binding struct {
 	show  string   // as people read it
 	short string   // beside the key in the bottom line; empty is not shown there
 	long  string   // in the help
+	need  model.Role
 }
 
 func (b binding) is(k tea.KeyPressMsg) bool { return slices.Contains(b.keys, k.String()) }
@@ -38,33 +41,49 @@ func bind(show, short, long string, keys ...string) binding {
 	if len(keys) == 0 {
 		keys = []string{show}
 	}
-	return binding{keys, show, short, long}
+	return binding{keys: keys, show: show, short: short, long: long}
 }
+
+// by says which role a key needs; without it, it is everybody's.
+func (b binding) by(need model.Role) binding {
+	b.need = need
+	return b
+}
+
+// may tells whether the user has at least a role.
+func (a *app) may(need model.Role) bool {
+	ranks := []model.Role{"", model.RoleViewer, model.RoleOperator, model.RoleAdmin}
+	return slices.Index(ranks, a.lab.User().Role) >= slices.Index(ranks, need)
+}
+
+// mayUndo tells whether the user may undo a revision.
+func (a *app) mayUndo(model.Revision) bool { return a.may(keyUndo.need) }
 
 // The key map. Screens say which of these work on them; the help and the
 // bottom line are made from what they say.
 var (
 	keyOpen     = bind("enter", "open", "open what is chosen", "enter")
-	keyEdit     = bind("e", "edit", "edit it", "e")
-	keyRemoveHV = bind("D", "", "remove the hypervisor from the lab; it must carry no VM", "D")
-	keyEditHV   = bind("E", "", "edit the hypervisor; e too where no VM is chosen", "E")
-	keyEditVM   = bind("enter", "edit", "edit (also e)", "enter", "e")
+	keyEdit     = bind("e", "edit", "edit it", "e").by(model.RoleAdmin)
+	keyRemoveHV = bind("D", "", "remove the hypervisor from the lab; it must carry no VM", "D").by(model.RoleAdmin)
+	keyEditHV   = bind("E", "", "edit the hypervisor; e too where no VM is chosen", "E").by(model.RoleAdmin)
+	keyEditVM   = bind("enter", "edit", "edit (also e)", "enter", "e").by(model.RoleAdmin)
 	keyDetails  = bind("i", "details", "all that is known of it", "i")
-	keyNew      = bind("n", "new", "add one")
-	keyRemove   = bind("d", "remove", "remove; asks, and wants the name typed where disks are lost", "d", "delete")
-	keyEnable   = bind("space", "enable", "enable or disable: with or without a guest; disks are kept", "space")
-	keyRunning  = bind("s", "start/stop", "start or stop the guest")
-	keyProtect  = bind("x", "", "protect, or lift the protection: nothing may remove a protected VM's disks")
-	keyPlan     = bind("p", "plan", "plan: see what would change, change nothing")
-	keyApply    = bind("a", "apply", "apply now, without waiting for the next try")
-	keyApprove  = bind("y", "approve", "approve the plan that waits")
-	keyCancel   = bind("c", "cancel", "cancel the run; again to kill it")
-	keyPower    = bind("o", "power", "power on or off; off is asked about and lists the guests")
-	keyHold     = bind("h", "hold", "hold all changes, or release")
+	keyNew      = bind("n", "new", "add one").by(model.RoleAdmin)
+	keyRemove   = bind("d", "remove", "remove; asks, and wants the name typed where disks are lost", "d", "delete").by(model.RoleAdmin)
+	keyEnable   = bind("space", "enable", "enable or disable: with or without a guest; disks are kept", "space").by(model.RoleOperator)
+	keyRunning  = bind("s", "start/stop", "start or stop the guest").by(model.RoleOperator)
+	keyProtect  = bind("x", "", "protect, or lift the protection: nothing may remove a protected VM's disks").by(model.RoleAdmin)
+	keyPlan     = bind("p", "plan", "plan: see what would change, change nothing").by(model.RoleOperator)
+	keyApply    = bind("a", "apply", "apply now, without waiting for the next try").by(model.RoleOperator)
+	keyApprove  = bind("y", "approve", "approve the plan that waits").by(model.RoleOperator)
+	keyCancel   = bind("c", "cancel", "cancel the run; again to kill it").by(model.RoleOperator)
+	keyPower    = bind("o", "power", "power on or off; off is asked about and lists the guests").by(model.RoleOperator)
+	keyHold     = bind("h", "hold", "hold all changes, or release").by(model.RoleOperator)
+	keyRelease  = bind("h", "release", "release it: what waits is applied").by(model.RoleOperator)
 	keyLog      = bind("l", "log", "the log of the run under way, or of the last one")
-	keyActivate = bind("a", "activate", "make it the active profile; shows what appears and goes", "a", "enter")
-	keyOutlet   = bind("o", "on/off", "switch on or off; asks, and says what loses power", "o", "space", "enter")
-	keyUndo     = bind("u", "undo", "undo this revision")
+	keyActivate = bind("a", "activate", "make it the active profile; shows what appears and goes", "a", "enter").by(model.RoleAdmin)
+	keyOutlet   = bind("o", "on/off", "switch on or off; asks, and says what loses power", "o", "space", "enter").by(model.RoleOperator)
+	keyUndo     = bind("u", "undo", "undo this revision").by(model.RoleAdmin)
 	keyUndoLast = bind("u", "", "undo your last change")
 	keySection  = bind("←/→", "VMs/runs", "VMs or runs", "left", "right", "[", "]")
 	keyFollow   = bind("f", "follow", "follow the log's end again; end and G too", "f")
@@ -78,12 +97,12 @@ var (
 	keyHelp    = bind("?", "help", "this help", "?", "f1")
 	keyQuit    = bind("q", "quit", "quit; ctrl+c too", "q", "ctrl+c")
 
-	keyNext     = bind("tab", "next", "next field; also down and enter", "tab", "down", "enter")
+	keyNext     = bind("tab", "next", "next field; also down and enter; typing replaces what is there, after an arrow it adds to it", "tab", "down", "enter")
 	keyPrev     = bind("shift+tab", "", "field before; also up", "shift+tab", "up")
 	keyChoose   = bind("←/→", "choose", "another choice; space ticks", "left", "right", "space")
 	keySave     = bind("ctrl+s", "save", "save", "ctrl+s")
 	keyLeave    = bind("esc", "leave", "leave; asks where something was typed", "esc")
-	keyFormHelp = bind("f1", "", "this help", "f1")
+	keyFormHelp = bind("f1", "help", "this help", "f1")
 	keyFormQuit = bind("ctrl+c", "", "quit; asks where something was typed", "ctrl+c")
 )
 

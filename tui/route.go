@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
 )
 
 // key routes a key: to what lies in front, then to the screen, then to what
@@ -29,7 +31,11 @@ func (a *app) key(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	for _, act := range a.top().actions(a) {
-		if act.do != nil && act.is(k) {
+		switch {
+		case act.do == nil || !act.is(k):
+		case !a.may(act.need):
+			return a.refuse(act.need)
+		default:
 			return act.do(a)
 		}
 	}
@@ -37,6 +43,12 @@ func (a *app) key(k tea.KeyPressMsg) tea.Cmd {
 		return a.moved()
 	}
 	return a.globalKey(k)
+}
+
+// refuse says why a key does nothing.
+func (a *app) refuse(need model.Role) tea.Cmd {
+	u := a.lab.User()
+	return a.say(inkWarn, signWarn, u.Name+" is "+string(u.Role)+" here, and this needs "+string(need))
 }
 
 // moved tells a screen that the choice has moved, so that it reads what it
@@ -69,6 +81,9 @@ func (a *app) globalKey(k tea.KeyPressMsg) tea.Cmd {
 			a.filter = &in
 		}
 	case keyUndoLast.is(k):
+		if !a.may(keyUndo.need) && a.last.Number == 0 {
+			return a.refuse(keyUndo.need)
+		}
 		if a.last.Number == 0 {
 			return a.say(inkDim, signNone, "you have changed nothing in this session; 7 shows the history")
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
 )
 
 // The layout: one or two lines of head, the screen, the status line, the keys.
@@ -78,7 +80,16 @@ func (a *app) head() []line {
 		}
 		row = append(row, span{strconv.Itoa(i+1) + " ", inkKey}, span{t.name, colour}, span{space, inkText})
 	}
-	return []line{spread(row, text(inkDim, a.lab.User().Name+" "), a.w), spread(crumbs, a.totals(), a.w)}
+	return []line{spread(row, text(inkDim, a.who()+" "), a.w), spread(crumbs, a.totals(), a.w)}
+}
+
+// who is the user, with the role where that is not all that there is.
+func (a *app) who() string {
+	u := a.lab.User()
+	if u.Role == model.RoleAdmin {
+		return u.Name
+	}
+	return u.Name + ", " + string(u.Role)
 }
 
 func (a *app) shortTotals() string {
@@ -121,32 +132,34 @@ func (a *app) statusLine() line {
 	return l
 }
 
-// keyLine names as many keys as fit. What is of use right now, help and quit
-// have their place at the right end.
+// keyLine names as many keys as fit. What is of use right now, the way back
+// and help have their place at the right end.
 func (a *app) keyLine() line {
 	var normal, now []binding
 	taken := map[string]bool{}
 	for _, act := range a.top().actions(a) {
 		taken[act.keys[0]] = true
 		switch {
-		case act.short == "":
+		case act.short == "" || !a.may(act.need):
 		case act.at == 0:
 			normal = append(normal, act.binding)
 		case act.at > 0:
 			now = append(now, act.binding)
 		}
 	}
-	end := a.keyNames(append(now, keyHelp, keyQuit))
-	if _, ok := a.top().(typist); ok {
-		end = nil
-	} else {
-		if len(a.stack) > 1 {
-			normal = append(normal, keyBack)
-		}
-		if _, ok := a.top().(listed); ok && !taken["/"] {
-			normal = append(normal, keyFilter)
-		}
+	_, typing := a.top().(typist)
+	_, isList := a.top().(listed)
+	if isList && !taken["/"] {
+		normal = append(normal, keyFilter)
 	}
+	switch deep := len(a.stack) > 1; {
+	case typing:
+	case deep:
+		now, normal = append(now, keyBack, keyHelp), append(normal, keyQuit)
+	default:
+		now = append(now, keyHelp, keyQuit)
+	}
+	end := a.keyNames(now)
 	l := line{{" ", inkText}}
 	left := a.w - 2 - end.size()
 	for _, b := range normal {
@@ -172,7 +185,9 @@ func (a *app) bindings() []binding {
 	var out []binding
 	taken := map[string]bool{}
 	for _, act := range a.top().actions(a) {
-		out = append(out, act.binding)
+		if a.may(act.need) {
+			out = append(out, act.binding)
+		}
 		for _, k := range act.keys {
 			taken[k] = true
 		}

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,7 +56,7 @@ func (s *vms) chosen(a *app) *vmRow {
 }
 
 func (s *vms) actions(a *app) []action {
-	acts := vmActions(s.chosen)
+	acts := vmActions(a, s.chosen)
 	return append(acts, action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newVMForm(a, "", s.on)) }})
 }
 
@@ -112,7 +113,12 @@ func (s *vms) table(a *app, w, h int) []line {
 }
 
 // vmActions are what can be done to a VM, wherever it is shown.
-func vmActions(row func(a *app) *vmRow) []action {
+func vmActions(a *app, row func(a *app) *vmRow) []action {
+	edit, details := keyEditVM, keyDetails
+	if !a.may(edit.need) { // then enter shows what may not be edited
+		edit.keys, edit.show = []string{"e"}, "e"
+		details.keys, details.show = []string{"enter", "i"}, "enter"
+	}
 	on := func(b binding, f func(a *app, vm *vmRow) tea.Cmd) action {
 		return action{binding: b, do: func(a *app) tea.Cmd {
 			if vm := row(a); vm != nil {
@@ -122,11 +128,11 @@ func vmActions(row func(a *app) *vmRow) []action {
 		}}
 	}
 	return []action{
-		on(keyEditVM, func(a *app, vm *vmRow) tea.Cmd { return a.open(newVMForm(a, vm.Name, "")) }),
+		on(edit, func(a *app, vm *vmRow) tea.Cmd { return a.open(newVMForm(a, vm.Name, "")) }),
 		on(keyRunning, startStop),
 		on(keyEnable, enable),
 		on(keyRemove, removeVM),
-		on(keyDetails, func(a *app, vm *vmRow) tea.Cmd { return a.open(&vmDetail{name: vm.Name}) }),
+		on(details, func(a *app, vm *vmRow) tea.Cmd { return a.open(&vmDetail{name: vm.Name}) }),
 		on(keyProtect, protect),
 	}
 }
@@ -140,8 +146,30 @@ func changeVM(name string, f func(vm *model.VM)) model.Edit {
 
 func startStop(a *app, vm *vmRow) tea.Cmd {
 	want := !vm.Running
-	title := map[bool]string{true: "Start ", false: "Stop "}[want] + vm.Name
-	return a.propose(change{title: title, verb: "stop it", edit: changeVM(vm.Name, func(v *model.VM) { v.Running = want })})
+	c := change{
+		title: map[bool]string{true: "Start ", false: "Stop "}[want] + vm.Name, verb: "stop it",
+		edit: changeVM(vm.Name, func(v *model.VM) { v.Running = want }),
+	}
+	if why := noGuest(a.cache, vm); why != "" {
+		c.least, c.verb = stops, either(want, "start it then", "leave it stopped then")
+		c.lines = []line{
+			text(inkWarn, vm.Name+" has no guest now: "+why+"."),
+			text(inkText, "Nothing changes until it gets one, which will then be "+either(want, "running.", "stopped.")),
+		}
+	}
+	return a.propose(c)
+}
+
+// noGuest says why a VM is to have no guest, or nothing.
+func noGuest(c *cache, vm *vmRow) string {
+	active := c.state.ActiveProfile()
+	switch {
+	case !vm.Enabled:
+		return "it is disabled"
+	case !slices.Contains(vm.Profiles, active):
+		return "it is not in the active profile " + active
+	}
+	return ""
 }
 
 func enable(a *app, vm *vmRow) tea.Cmd {
@@ -177,7 +205,7 @@ func (s *vmDetail) title() string                                { return s.name
 func (s *vmDetail) refresh(*app, map[model.Ref]struct{}) tea.Cmd { return nil }
 func (s *vmDetail) row(a *app) *vmRow                            { r, _ := a.cache.vm(s.name); return r }
 
-func (s *vmDetail) actions(a *app) []action { return vmActions(s.row)[:4] }
+func (s *vmDetail) actions(a *app) []action { return vmActions(a, s.row)[:4] }
 
 func (s *vmDetail) draw(a *app, w, h int) []line {
 	vm := s.row(a)

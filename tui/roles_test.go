@@ -1,0 +1,123 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+
+	"homelab/model"
+)
+
+// seenAs is the lab as a user of another role sees it.
+type seenAs struct {
+	*fakeLab
+	role model.Role
+}
+
+func (l seenAs) User() model.User { return model.User{Name: "bob", Role: l.role} }
+
+// TestRolesAreOfferedTheirKeys checks that nobody is offered what is refused
+// anyway, that the key says why, and that enter looks where it may not edit.
+func TestRolesAreOfferedTheirKeys(t *testing.T) {
+	viewer := drive(t, seenAs{newLab(), model.RoleViewer}, 120, 30)
+	viewer.see("bob, viewer", "changes nothing", "enter open", "l log")
+	for _, words := range []string{"e edit", "n new", "o power", "h hold", "a apply"} {
+		viewer.gone(words)
+	}
+	viewer.press("n")
+	viewer.see("bob is viewer here, and this needs admin")
+	viewer.press("u")
+	viewer.see("this needs admin")
+	viewer.press("2", "end", "enter")
+	viewer.see("VMs › web", "protected")
+	viewer.press("s")
+	viewer.see("this needs operator")
+	viewer.press("?")
+	viewer.gone("start or stop the guest")
+
+	operator := drive(t, seenAs{newLab(), model.RoleOperator}, 120, 30)
+	operator.see("bob, operator", "o power", "h hold")
+	operator.gone("n new")
+	operator.press("h")
+	operator.see("Hold nuc, revision 9")
+	if strings.Contains(operator.screen(), "u undoes it") {
+		t.Error("it offers an undo that only an admin may do")
+	}
+}
+
+func TestHeldIsReleased(t *testing.T) {
+	d := drive(t, newLab(), 80, 24)
+	d.see("h hold")
+	d.press("h")
+	d.see("h release")
+	d.gone("h hold")
+	d.press("h")
+	d.see("Release nuc, revision 10", "h hold")
+}
+
+// TestMachineThatIsOffWantsNothing checks that a machine which is off and has
+// never been joined is no cause for attention.
+func TestMachineThatIsOffWantsNothing(t *testing.T) {
+	off := hvRow{Hypervisor: model.Hypervisor{Name: "rack"}, st: model.HypervisorStatus{Phase: model.PhaseNew, Power: model.PowerOff}}
+	if n, ok := noteOf(&off); ok {
+		t.Errorf("it says %q", n.text)
+	}
+	if got := phaseLine(&off, noon, 40).String(); got != "○ off, no agent yet" {
+		t.Errorf("%q", got)
+	}
+	off.st.Power = model.PowerUnknown
+	n, ok := noteOf(&off)
+	if l := n.line(noon); !ok || l.size() > 79 {
+		t.Errorf("%q is %d wide", l, l.size())
+	}
+}
+
+// TestStopWithoutGuest checks that stopping what has no guest is asked about:
+// nothing else would show that something was done.
+func TestStopWithoutGuest(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("2", "/")
+	d.typed("name:devenv")
+	d.press("enter", "s")
+	d.see("Stop devenv?", "it is not in the active profile evening", "which will then be stopped")
+	d.press("y")
+	d.see("Stop devenv, revision 9", " r9")
+	if lab.State().VMs["devenv"].Running {
+		t.Error("it is wanted running still")
+	}
+	d.press("s")
+	d.see("Start devenv?", "which will then be running")
+	d.press("n")
+}
+
+func TestUndoWantsTheRevision(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("7")
+	d.see("VM backup added")
+	lab.mu.Lock()
+	s := lab.state.Clone()
+	web := s.VMs["web"]
+	web.Protected = false
+	s.VMs["web"], lab.state = web, s
+	lab.mu.Unlock()
+	d.press("down", "down", "u") // the import: its undo loses disks
+	d.see("Undo revision 6?", "Type 6 to undo it")
+}
+
+func TestNotice(t *testing.T) {
+	const notice = "connect once more: ssh -p 2222 localhost"
+	a := New(newLab(), Options{Context: t.Context(), Width: 80, Height: 24, Notice: notice}).(*app)
+	d := &driver{t: t, a: a}
+	if !strings.Contains(d.screen(), notice) {
+		t.Errorf("it is not on the first screen:\n%s", d.screen())
+	}
+	d.press("2")
+	if strings.Contains(d.screen(), notice) {
+		t.Error("it is on other screens")
+	}
+	d.press("?")
+	if !strings.Contains(d.screen(), notice) {
+		t.Error("it is not in the help")
+	}
+}
