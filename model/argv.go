@@ -39,8 +39,11 @@ func SplitCommand(text string) ([]string, error) {
 			arg.WriteRune(r)
 		}
 	}
-	if quote != 0 || escaped {
-		return nil, errors.New("a quote is not closed")
+	switch {
+	case escaped:
+		return nil, errors.New("it ends with a backslash that is before nothing")
+	case quote != 0:
+		return nil, errors.New("unterminated quote")
 	}
 	if started {
 		argv = append(argv, arg.String())

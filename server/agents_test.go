@@ -259,12 +259,26 @@ func TestRolesAreHeldTo(t *testing.T) {
 	denied("operator reads a config", err)
 	_, _, err = operator.Invite(t.Context(), "", "box", "")
 	denied("operator invites", err)
-	_, err = operator.Undo(t.Context(), "", 1)
-	denied("operator undoes", err)
+	added := l.srv.store.State().Revision
+	_, err = operator.Undo(t.Context(), "", added)
+	denied("operator undoes what an admin did", err)
+	var perm *PermissionError
+	if _, err = viewer.Commit(t.Context(), "", move); !errors.As(err, &perm) || perm.Need != model.RoleAdmin {
+		t.Errorf("a viewer is told to become %v", perm)
+	}
 	denied("operator revokes", operator.Revoke(t.Context(), "", "box"))
 	denied("operator copies all", operator.Backup(io.Discard))
 	if _, err := operator.Commit(t.Context(), "", powerOn); err != nil {
 		t.Errorf("operator switches power: %v", err)
+	}
+	switched := l.srv.store.State().Revision
+	_, err = viewer.Undo(t.Context(), "", switched)
+	denied("viewer undoes", err)
+	if _, err := operator.Undo(t.Context(), "", switched); err != nil {
+		t.Errorf("operator undoes what an operator may do: %v", err)
+	}
+	if _, err := operator.Undo(t.Context(), "", switched+1); err != nil {
+		t.Errorf("operator undoes that: %v", err)
 	}
 	if h := l.srv.store.State().Hypervisors["box"]; h.PowerWanted != model.PowerWantedOn || h.Address != "" {
 		t.Errorf("%+v", h)

@@ -13,6 +13,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"homelab/agent/wire"
+	"homelab/model"
 )
 
 const (
@@ -112,8 +113,14 @@ func (s *Server) handleSession(sess ssh.Session) {
 	defer recovered(sess, log)
 	lab := s.lab(who, sess.LocalAddr().String())
 	win := s.window(sess)
-	switch args := sess.Command(); {
-	case len(args) > 0 || sess.RawCommand() != "":
+	switch raw := sess.RawCommand(); {
+	case raw != "":
+		args, err := model.SplitCommand(raw)
+		if err != nil {
+			fmt.Fprintf(sess.Stderr(), "error: %v\nthe shell that ssh runs in takes quotes away: quote the whole command once more\n", err)
+			_ = sess.Exit(exitUsage)
+			return
+		}
 		s.runCommand(sess, lab, args, win, log)
 	case win == nil:
 		s.explain(sess, lab)

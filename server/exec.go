@@ -25,9 +25,10 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 		_ = sess.Exit(exitUsage)
 		return
 	}
-	ctx, cancel := context.WithCancel(sess.Context())
+	ctx, end := context.WithCancelCause(sess.Context())
+	cancel := func() { end(nil) }
 	defer cancel()
-	stopped := s.live.onStop(cancel)
+	stopped := s.live.onStop(func() { end(command.ErrServerStopped) })
 	var helpers sync.WaitGroup
 	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, cancel) })
 

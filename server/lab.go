@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -77,27 +78,47 @@ func (l *lab) Log(run, after uint64, limit int) ([]model.Record, error) {
 }
 
 func (l *lab) Preview(edit model.Edit) ([]model.Impact, error) {
-	if err := l.mayEdit(); err != nil {
+	if err := l.mayEdit(edit); err != nil {
 		return nil, err
 	}
 	return l.s.store.Preview(l.limited(edit))
 }
 
 func (l *lab) Commit(_ context.Context, via string, edit model.Edit) (model.Revision, error) {
-	if err := l.mayEdit(); err != nil {
+	if err := l.mayEdit(edit); err != nil {
 		return model.Revision{}, err
 	}
 	return l.s.store.Commit(l.User().Name, via, l.limited(edit))
 }
 
 func (l *lab) Undo(_ context.Context, via string, revision uint64) (model.Revision, error) {
-	if err := l.may(model.RoleAdmin); err != nil {
+	edit, err := l.s.store.UndoEdit(revision)
+	if err == nil {
+		err = l.mayEdit(edit)
+	}
+	if err == nil {
+		// What it reverts cannot change before it is committed: then it is
+		// refused.
+		err = l.limited(edit)(l.s.store.State().Clone())
+	}
+	if err != nil {
 		return model.Revision{}, err
 	}
 	return l.s.store.Undo(l.User().Name, via, revision)
 }
 
-func (l *lab) mayEdit() error { return l.may(model.RoleOperator) }
+// mayEdit tells a viewer which role an edit needs; what an operator may not is
+// found as it is done.
+func (l *lab) mayEdit(edit model.Edit) error {
+	err := l.may(model.RoleOperator)
+	var denied *PermissionError
+	if errors.As(err, &denied) {
+		if more, err := beyondSwitches(l.s.store.State().Clone(), edit); err == nil && len(more) > 0 {
+			denied.Need = model.RoleAdmin
+		}
+	}
+	return err
+}
 
 // limited is an edit as this user may do it: an operator switches things on
 // and off, and changes nothing else.
@@ -106,13 +127,7 @@ func (l *lab) limited(edit model.Edit) model.Edit {
 		return edit
 	}
 	return func(s *model.State) error {
-		before := s.Clone()
-		if err := edit(s); err != nil {
-			return err
-		}
-		after := s.Clone()
-		sameSwitches(before, after)
-		changes, err := model.Diff(before, after)
+		changes, err := beyondSwitches(s, edit)
 		if err != nil {
 			return err
 		}
@@ -123,11 +138,23 @@ func (l *lab) limited(edit model.Edit) model.Edit {
 	}
 }
 
+// beyondSwitches does an edit and returns what of it an operator may not.
+func beyondSwitches(s *model.State, edit model.Edit) ([]model.ObjectChange, error) {
+	before := s.Clone()
+	if err := edit(s); err != nil {
+		return nil, err
+	}
+	after := s.Clone()
+	sameSwitches(before, after)
+	return model.Diff(before, after)
+}
+
 // sameSwitches gives after the settings of before that an operator may change.
 func sameSwitches(before, after *model.State) {
 	for name, h := range after.Hypervisors {
 		if old, ok := before.Hypervisors[name]; ok {
 			h.PowerWanted, h.Hold = old.PowerWanted, old.Hold
+			h.PowerAt, h.PowerByHand, h.PowerCycle = old.PowerAt, old.PowerByHand, old.PowerCycle
 			after.Hypervisors[name] = h
 		}
 	}
@@ -145,6 +172,14 @@ func (l *lab) SwitchOutlet(ctx context.Context, name string, on, force bool) err
 	}
 	l.s.log.Info("outlet", "user", l.User().Name, "outlet", name, "on", on, "force", force)
 	return l.s.outlets.byPerson(ctx, name, on, force)
+}
+
+func (l *lab) CycleOutlet(ctx context.Context, name string, force bool) error {
+	if err := l.may(model.RoleOperator); err != nil {
+		return err
+	}
+	l.s.log.Info("outlet", "user", l.User().Name, "outlet", name, "cycle", true, "force", force)
+	return l.s.outlets.cycleByPerson(ctx, name, force)
 }
 
 func (l *lab) Config(hypervisor string) ([]byte, error) {

@@ -43,6 +43,7 @@ func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, log *slog
 		fmt.Fprint(sess.Stderr(), "error: the dashboard failed; the server's log says why\n")
 	}
 	if s.live.isStopping() {
+		code = 1
 		fmt.Fprint(sess.Stderr(), "the server has stopped\n")
 	}
 	_ = sess.Exit(code)

@@ -311,7 +311,7 @@ func TestStoppingLeavesTerminalsSane(t *testing.T) {
 	if err := l.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if status := x.ended(t); status != 0 || !x.shows(leftAltScreen)() || !strings.Contains(x.errs.String(), "the server has stopped") {
+	if status := x.ended(t); status != 1 || !x.shows(leftAltScreen)() || !strings.Contains(x.errs.String(), "the server has stopped") {
 		t.Errorf("status %d, %q", status, x.errs.String())
 	}
 }
@@ -383,5 +383,53 @@ func TestColoursAreTheClients(t *testing.T) {
 		if got := colours(env); got != want {
 			t.Errorf("%v: %v, want %v", env, got, want)
 		}
+	}
+}
+
+func TestStoppingIsToldToCommands(t *testing.T) {
+	l := startLab(t)
+	s, err := l.dial(l.key).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := s.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	s.Stderr = &errs
+	if err := s.Start("watch --now"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if status := exitStatus(t, s.Wait()); status != 1 || errs.String() != "error: the server has stopped\n" {
+		t.Errorf("status %d, %q", status, errs.String())
+	}
+}
+
+func TestCommandsAreSplitStrictly(t *testing.T) {
+	l := startLab(t)
+	for command, want := range map[string]string{
+		`profile add 'x`:   "unterminated quote",
+		`profile add "x`:   "unterminated quote",
+		`profile add x\`:   "backslash",
+		`   `:              "the command is empty",
+		`profile add 'x"y`: "unterminated quote",
+	} {
+		if out, errs, status := l.run(command); status != 2 || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%q: status %d, %q, %q", command, status, out, errs)
+		}
+	}
+	if _, errs, status := l.run(`profile add "we"'ek'\end`); status != 0 || l.srv.store.State().Profiles["weekend"].Name == "" {
+		t.Errorf("status %d, %q", status, errs)
+	}
+	if n := len(l.srv.store.State().Profiles); n != 2 {
+		t.Errorf("%d profiles", n)
 	}
 }

@@ -74,11 +74,18 @@ func Run(ctx context.Context, lab Lab, args []string, stdio IO) int {
 	} else {
 		err = root.ExecuteContext(ctx)
 	}
+	if err != nil && errors.Is(context.Cause(ctx), ErrServerStopped) {
+		return s.report(ErrServerStopped)
+	}
 	if ctx.Err() != nil && err != nil {
 		return exitInterrupted
 	}
 	return s.report(err)
 }
+
+// ErrServerStopped is the cause of a context that ends because the server does:
+// that is told, and is a failure.
+var ErrServerStopped = errors.New("the server has stopped")
 
 // errInterrupted is the cause of a context that the person's Ctrl-C ended.
 var errInterrupted = errors.New("interrupted")

@@ -126,6 +126,9 @@ func attach(ctx context.Context, client *ssh.Client) error {
 			return nil
 		case err := <-ended:
 			var exit *ssh.ExitError
+			if ctx.Err() != nil {
+				return nil
+			}
 			if errors.As(err, &exit) {
 				return fmt.Errorf("the dashboard ended with status %d", exit.ExitStatus())
 			}
