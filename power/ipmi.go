@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/bougou/go-ipmi/pkg/client"
@@ -25,6 +28,7 @@ type ipmi struct {
 	host           string
 	port           int
 	user, password string
+	suite          atomic.Int32 // of suites, that it took last
 }
 
 func newIPMI(o model.IPMIOutlet, password string) (*ipmi, error) {
@@ -49,39 +53,79 @@ func (i *ipmi) session(ctx context.Context, do func(ctx context.Context, c *clie
 	go func() { done <- i.logged(ctx, do) }()
 	select {
 	case err := <-done:
-		return err
+		if err == nil || ctx.Err() == nil {
+			return err
+		}
 	case <-ctx.Done():
-		return fmt.Errorf("the controller at %s did not answer in time", i.at())
 	}
+	return fmt.Errorf("the controller at %s %w", i.at(), errLate)
 }
 
 func (i *ipmi) at() string { return net.JoinHostPort(i.host, strconv.Itoa(i.port)) }
 
 func (i *ipmi) logged(ctx context.Context, do func(ctx context.Context, c *client.Client) error) error {
-	c, err := client.NewClient(i.host, i.port, i.user, i.password)
+	c, err := i.connect(ctx)
 	if err != nil {
 		return err
-	}
-	c.WithTimeout(packetTime).WithRetry(packets)
-	if err := c.Connect(ctx); err != nil {
-		return i.explain(err)
 	}
 	defer c.Close(context.WithoutCancel(ctx)) // sessions are few
 	return i.explain(do(ctx, c))
 }
 
-func (i *ipmi) explain(err error) error {
-	var refused *types.RmcpStatusError
-	var timeout net.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &refused), errors.Is(err, client.ErrRAKPAuthentication):
-		return fmt.Errorf("the controller at %s refuses user or password", i.at())
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the controller at %s did not answer in time", i.at())
+// suites are how a session is protected, the better one first. No others are
+// taken: they protect less, and asking which there are takes old controllers
+// longer than trying.
+var suites = []types.CipherSuiteID{types.CipherSuiteID17, types.CipherSuiteID3}
+
+// connect logs in, with the suite first that the controller took last.
+func (i *ipmi) connect(ctx context.Context) (*client.Client, error) {
+	var err error
+	for n := range suites {
+		at := (int(i.suite.Load()) + n) % len(suites)
+		c, e := client.NewClient(i.host, i.port, i.user, i.password)
+		if e != nil {
+			return nil, e
+		}
+		c.WithTimeout(packetTime).WithRetry(packets).WithCipherSuiteID(suites[at])
+		if e = c.Connect(ctx); e == nil {
+			i.suite.Store(int32(at))
+			return c, nil
+		}
+		_ = c.Close(context.WithoutCancel(ctx))
+		e = i.explain(e)
+		if err == nil || errors.Is(e, errLogin) {
+			err = e // the other may only say that it does not know the suite
+		}
+		if errors.Is(e, errLate) || ctx.Err() != nil {
+			break
+		}
 	}
-	return fmt.Errorf("the controller at %s: %w", i.at(), err)
+	return nil, err
+}
+
+var (
+	errLate  = errors.New("did not answer in time")
+	errLogin = errors.New("refuses user or password")
+)
+
+// explain says an error of the module's. Those of logging in are texts only.
+func (i *ipmi) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	var timeout net.Error
+	text := err.Error()
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		err = errors.New("refused the connection")
+	case errors.As(err, &timeout) && timeout.Timeout(), strings.Contains(text, "no datagram matched"), strings.Contains(text, "i/o timeout"):
+		err = errLate
+	case strings.Contains(text, "rakp1 failed"), strings.Contains(text, "rakp3 failed"):
+		err = errLogin
+	default:
+		return fmt.Errorf("the controller at %s: %w", i.at(), err)
+	}
+	return fmt.Errorf("the controller at %s %w", i.at(), err)
 }
 
 func (i *ipmi) Set(ctx context.Context, on bool) error {

@@ -65,6 +65,12 @@ func (r *redfish) machine(ctx context.Context) (*schemas.ComputerSystem, error) 
 }
 
 func (r *redfish) explain(err error) error {
+	var some *schemas.CollectionError
+	if errors.As(err, &some) {
+		for _, err = range some.Failures {
+			break // one will do
+		}
+	}
 	var said *schemas.Error
 	if !errors.As(err, &said) {
 		return r.web.plain(err)

@@ -78,7 +78,9 @@ func (t *tasmota) Set(ctx context.Context, on bool) error {
 	return err
 }
 
-func (t *tasmota) State(ctx context.Context) (model.Power, error) { return t.power(ctx, "Power"+t.relay) }
+func (t *tasmota) State(ctx context.Context) (model.Power, error) {
+	return t.power(ctx, "Power"+t.relay)
+}
 
 // power reads what the device answers to Power. The relay of a device with one
 // only is POWER, or POWER1 after SetOption26.

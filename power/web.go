@@ -236,6 +236,6 @@ func plain(err error) error {
 
 // excerpt quotes the beginning of an answer.
 func excerpt(answer []byte) string {
-	text := strings.ToValidUTF8(string(answer[:min(len(answer), 60)]), "?")
+	text := strings.ToValidUTF8(string(answer[:min(len(answer), 80)]), "?")
 	return fmt.Sprintf("%q", strings.TrimSpace(text))
 }
