@@ -19,7 +19,7 @@ func (e *ProtectedError) Error() string {
 // Check is all that a commit must pass: the state after it validates, with
 // what was removed under others named as such, and the way there is allowed.
 func Check(before, after *State, kept map[string][]Disk) error {
-	return errors.Join(bounded(removals(before, check(after))), CheckTransition(before, after, kept))
+	return errors.Join(bounded(removals(before, check(before, after))), CheckTransition(before, after, kept))
 }
 
 // CheckTransition refuses what no single change may do: take a disk from a VM

@@ -42,6 +42,7 @@ func bounded(errs []error) error {
 
 // checker collects the problems of a state.
 type checker struct {
+	before  *State // nil where there is none
 	s       *State
 	ref     Ref // of the object that is checked
 	errs    []error
@@ -55,10 +56,12 @@ type dangle struct {
 	at       int
 }
 
-func problems(s *State) []error { return check(s).errs }
+func problems(s *State) []error { return check(nil, s).errs }
 
-func check(s *State) *checker {
-	c := &checker{s: s, keys: map[string]Ref{}}
+// check finds the problems of a state. What two objects cannot both have is the
+// problem of the one that differs from before, if that is not nil.
+func check(before, s *State) *checker {
+	c := &checker{s: s, before: before, keys: map[string]Ref{}}
 	c.settings(s.Settings)
 	c.profiles()
 	each(c, KindImage, s.Images, c.image)
@@ -73,10 +76,24 @@ func check(s *State) *checker {
 	return c
 }
 
-// each checks the objects of a kind in the order of their names.
+// each checks the objects of a kind in the order of their names, those that
+// are as they were before first: what they have is taken.
 func each[T any](c *checker, k Kind, objects map[string]T, check func(T)) {
 	t := tableOf[T]()
-	for _, name := range Names(objects) {
+	names := Names(objects)
+	if c.before != nil {
+		old := t.at(c.before)
+		var changed []string
+		names = slices.DeleteFunc(names, func(name string) bool {
+			if was, ok := old[name]; ok && t.equal(was, objects[name]) {
+				return false
+			}
+			changed = append(changed, name)
+			return true
+		})
+		names = append(names, changed...)
+	}
+	for _, name := range names {
 		c.ref = Ref{k, name}
 		obj := objects[name]
 		c.rule(t.name(obj) == name, "name", t.name(obj), "is kept under another name; this is a mistake of the program")

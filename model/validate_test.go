@@ -252,3 +252,16 @@ func BenchmarkValidate1000(b *testing.B) {
 		_ = model.Validate(s)
 	}
 }
+
+// Whoever comes second is told, whatever the names are.
+func TestConflictsAreOfWhatChanged(t *testing.T) {
+	before := with(t, lab(), changeVM("web", func(v *model.VM) { v.IP = "10.0.0.5" }))
+	for _, name := range []string{"aaa", "zzz"} {
+		second := vm(7, name)
+		second.IP = "10.0.0.5"
+		err := model.Check(before, with(t, before, model.Add(second)), nil)
+		if err == nil || err.Error() != `VM "`+name+`": ip "10.0.0.5" is the address of VM "web" already, in profile "default"` {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

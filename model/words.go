@@ -10,14 +10,32 @@ const noteKept = "on the disks that were kept"
 
 // String says what happens to the VM in one sentence, such as "web is
 // restarted (memory_mib); its disks stay". It does not name the hypervisor.
-func (i Impact) String() string {
-	text := i.VM + " " + i.verb()
+func (i Impact) String() string { return i.sentence(i.verb(), i.lost()) }
+
+// Would is String for what is only proposed, such as "web would be removed and
+// lose its root disk".
+func (i Impact) Would() string {
+	verb := i.verb()
+	if rest, ok := strings.CutPrefix(verb, "is "); ok {
+		verb = "would be " + rest
+	} else if rest, ok := strings.CutPrefix(verb, "leaves "); ok {
+		verb = "would leave " + rest
+	}
+	lost := "lose its " + enumerate(i.DisksLost, 4) + " disk"
+	if len(i.DisksLost) > 1 {
+		lost += "s"
+	}
+	return i.sentence(verb, lost)
+}
+
+func (i Impact) sentence(verb, lost string) string {
+	text := i.VM + " " + verb
 	if len(i.Fields) > 0 && i.Action != ActionCreate {
 		text += " (" + enumerate(i.Fields, 4) + ")"
 	}
 	switch {
 	case len(i.DisksLost) > 0:
-		text += " and " + i.lost()
+		text += " and " + lost
 	case i.Action == ActionRestart || i.Action == ActionRemove:
 		text += "; its disks stay"
 	}
@@ -128,12 +146,13 @@ func (d Damage) Confirm() Confirmation {
 	return ConfirmNone
 }
 
-// String spells the damage out, a line for each VM, those that lose disks
-// first: "thinkpad: db is recreated (rebuild) and its root disk is lost".
+// String spells out what the damage would be, a line for each VM, those that
+// lose disks first: "thinkpad: db would be recreated (rebuild) and lose its
+// root disk".
 func (d Damage) String() string {
 	lines := make([]string, 0, len(d.Lost)+len(d.Interrupted))
 	for _, i := range slices.Concat(d.Lost, d.Interrupted) {
-		lines = append(lines, fmt.Sprintf("%s: %s", i.Hypervisor, i))
+		lines = append(lines, fmt.Sprintf("%s: %s", i.Hypervisor, i.Would()))
 	}
 	return strings.Join(lines, "\n")
 }

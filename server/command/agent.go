@@ -120,7 +120,7 @@ func revokeAgent(s *session) *cobra.Command {
 			return nil
 		}
 		if bound {
-			q := question{damage: []string{fmt.Sprintf("the agent of %s is cut off; to let it in again somebody must run it there with a new token", name)}}
+			q := question{damage: []string{fmt.Sprintf("the agent of %s would be cut off; to let it in again somebody must run it there with a new token", name)}}
 			if err := s.confirm(cmd.Context(), q, *yes); err != nil {
 				return err
 			}

@@ -194,7 +194,7 @@ func TestCommitsWhatWasPreviewed(t *testing.T) {
 	must(t, lab, "vm", "stop", name)
 	moving := &movingLab{testLab: lab, move: func() { must(t, lab, "vm", "start", name) }}
 	_, errs, status := run(t, moving, "vm", "edit", name, "--memory", "2GiB")
-	if status != exitUsage || !strings.Contains(errs, "is restarted") {
+	if status != exitUsage || !strings.Contains(errs, "would be restarted") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	if got := lab.State().VMs[name].MemoryMiB; got != 1024 {

@@ -148,7 +148,7 @@ func removeKey(s *session) *cobra.Command {
 			done: fmt.Sprintf("user %s may connect with key %s no longer", args[0], args[1]),
 		}
 		if u := s.state().Users[args[0]]; len(u.Keys) == 1 {
-			c.ask = []string{fmt.Sprintf("it is the only key of %s, who can connect no longer", u.Name)}
+			c.ask = []string{fmt.Sprintf("it is the only key of %s, who could connect no longer", u.Name)}
 		}
 		return s.commit(cmd.Context(), opts, c)
 	}

@@ -134,9 +134,9 @@ func (s *session) printRun(r model.Run) {
 }
 
 func violation(v model.Violation) string {
-	did := "is deleted"
+	did := "would be deleted"
 	if v.Action == "replace" {
-		did = "is replaced"
+		did = "would be replaced"
 	}
 	return fmt.Sprintf("%s %s, which nobody announced", or(v.Label, v.Address), did)
 }

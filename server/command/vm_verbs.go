@@ -144,7 +144,7 @@ its domain anew and starts it on the disks that it had.`,
 			return err
 		}
 		hv := s.state().VMs[args[0]].Hypervisor
-		q := question{damage: []string{fmt.Sprintf("the guest of %s on %s is shut down and started again on its own disks, under our control", args[0], hv)}}
+		q := question{damage: []string{fmt.Sprintf("the guest of %s on %s would be shut down and started again on its own disks, under our control", args[0], hv)}}
 		if err := s.confirm(cmd.Context(), q, *yes); err != nil {
 			return err
 		}
