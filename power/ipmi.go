@@ -21,6 +21,7 @@ import (
 const (
 	packetTime = 2 * time.Second // until a packet counts as lost
 	packets    = 2               // that may be lost
+	closeTime  = 100 * time.Millisecond
 )
 
 // ipmi is a machine whose management controller speaks IPMI 2.0.
@@ -91,7 +92,8 @@ func (i *ipmi) connect(ctx context.Context) (*client.Client, error) {
 			i.suite.Store(int32(at))
 			return c, nil
 		}
-		_ = c.Close(context.WithoutCancel(ctx))
+		// There is no session to end: few controllers answer that.
+		_ = c.WithRetry(0).WithTimeout(closeTime).Close(context.WithoutCancel(ctx))
 		e = i.explain(e)
 		if err == nil || errors.Is(e, errLogin) {
 			err = e // the other may only say that it does not know the suite
