@@ -32,6 +32,7 @@ func notesOf(c *cache) []note {
 			notes = append(notes, note{ink: inkWarn, rank: 3, sign: signWarn, hv: name, text: "outlet does not answer: " + st.Error})
 		}
 	}
+	notes = append(notes, saltNotes(c)...)
 	slices.SortStableFunc(notes, func(a, b note) int { return a.rank - b.rank })
 	return notes
 }
@@ -162,6 +163,10 @@ func phaseLine(r *hvRow, now time.Time, w int) line {
 		return since(text(inkWarn, signWarn+" agent offline"), st, now)
 	case model.PhaseStarting, model.PhaseStopping:
 		return since(text(inkBusy, signHalf+" "+string(st.Phase)), st, now)
+	case model.PhaseConfiguring:
+		if c := st.Configured; c != nil {
+			return text(inkBusy, signHalf+" applied, "+c.String())
+		}
 	case model.PhaseHeld:
 		return text(inkWarn, signHalf+" held")
 	case model.PhaseWaiting:

@@ -106,6 +106,9 @@ func overview(a *app, r *hvRow, w int) []line {
 		fact("applied", applied(a, r)),
 		fact("outlets", text(inkText, orNone(strings.Join(r.Outlets, ", ")))),
 	}
+	if st := r.st.Salt; st != nil {
+		out = append(out, fact("salt", saltLine(*st)))
+	}
 	trouble := fact("", nil)
 	if r.st.Error != "" {
 		trouble = fact("trouble", text(inkBad, firstLine(r.st.Error)))
@@ -208,6 +211,8 @@ func hypervisorActions(a *app, row func(a *app) *hvRow, edit binding) []action {
 		on(keyApprove, func(a *app, r *hvRow) tea.Cmd { return approve(a, r.run) }).only(run != nil && run.State == model.RunWaiting),
 		on(keyCancel, func(a *app, r *hvRow) tea.Cmd { return cancelRun(a, r.run) }).only(run != nil),
 		on(keyRemoveHV, removeHypervisor),
+		on(keySalt, func(a *app, r *hvRow) tea.Cmd { return a.open(&saltScreen{name: r.Name}) }),
+		on(keyReapply, func(a *app, r *hvRow) tea.Cmd { return reapply(a, r.Name) }),
 	}
 }
 

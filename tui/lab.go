@@ -50,4 +50,8 @@ type Lab interface {
 	Approve(ctx context.Context, run uint64) error
 	// Cancel interrupts a run; a second time kills it.
 	Cancel(ctx context.Context, run uint64) error
+
+	// SaltApply has the minions of VMs and hypervisors apply their whole state,
+	// and hands over how each ended as it does.
+	SaltApply(ctx context.Context, names []string, each func(model.SaltAnswer)) error
 }

@@ -189,6 +189,13 @@ func (l *fakeLab) StartRun(_ context.Context, hv string, kind model.RunKind) (mo
 func (l *fakeLab) Approve(_ context.Context, run uint64) error { return l.order("approve %d", run) }
 func (l *fakeLab) Cancel(_ context.Context, run uint64) error  { return l.order("cancel %d", run) }
 
+func (l *fakeLab) SaltApply(_ context.Context, names []string, each func(model.SaltAnswer)) error {
+	for _, name := range names {
+		each(model.SaltAnswer{Name: name, Result: &model.SaltResult{OK: true, Steps: []model.SaltStep{{ID: "motd", OK: true}}}})
+	}
+	return l.order("salt apply %v", names)
+}
+
 // record lets a run's log grow, and the run with it.
 func (l *fakeLab) record(run uint64, recs ...model.Record) {
 	l.mu.Lock()

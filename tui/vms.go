@@ -85,9 +85,13 @@ func (s *vms) table(a *app, w, h int) []line {
 		{head: "MEMORY", w: 7, drop: 4, right: true},
 		{head: "CPU", w: 3, drop: 5, right: true},
 		{head: "IP", w: 15, drop: 2, grow: true},
+		{head: "SALT", w: 22, drop: 4},
 	}
 	if s.on != "" {
 		cols[2].w, cols[2].drop = w, 99 // no room for what is the same in all
+	}
+	if len(a.cache.status.Minions) == 0 {
+		cols[8].w, cols[8].drop = w, 99 // nobody asks
 	}
 	return s.list.draw(w, h, cols, func(n int) []line {
 		vm := &a.cache.vms[s.index[n]]
@@ -108,6 +112,7 @@ func (s *vms) table(a *app, w, h int) []line {
 			text(inkText, mebibytes(vm.MemoryMiB)),
 			text(inkText, strconv.Itoa(vm.CPUs)),
 			text(inkDim, ip),
+			saltCell(a, vm),
 		}
 	})
 }
@@ -119,6 +124,11 @@ func vmActions(a *app, row func(a *app) *vmRow) []action {
 		edit.keys, edit.show = []string{"e"}, "e"
 		details.keys, details.show = []string{"enter", "i"}, "enter"
 	}
+	running, enabling := keyRunning, keyEnable
+	if vm := row(a); vm != nil {
+		running.short = either(vm.Running, "stop", "start")
+		enabling.short = either(vm.Enabled, "disable", "enable")
+	}
 	on := func(b binding, f func(a *app, vm *vmRow) tea.Cmd) action {
 		return action{binding: b, do: func(a *app) tea.Cmd {
 			if vm := row(a); vm != nil {
@@ -129,11 +139,13 @@ func vmActions(a *app, row func(a *app) *vmRow) []action {
 	}
 	return []action{
 		on(edit, func(a *app, vm *vmRow) tea.Cmd { return a.open(newVMForm(a, vm.Name, "")) }),
-		on(keyRunning, startStop),
-		on(keyEnable, enable),
+		on(running, startStop),
+		on(enabling, enable),
 		on(keyRemove, removeVM),
 		on(details, func(a *app, vm *vmRow) tea.Cmd { return a.open(&vmDetail{name: vm.Name}) }),
 		on(keyProtect, protect),
+		on(keySalt, func(a *app, vm *vmRow) tea.Cmd { return a.open(&saltScreen{name: vm.Name}) }),
+		on(keyReapply, func(a *app, vm *vmRow) tea.Cmd { return reapply(a, vm.Name) }),
 	}
 }
 
@@ -205,7 +217,10 @@ func (s *vmDetail) title() string                                { return s.name
 func (s *vmDetail) refresh(*app, map[model.Ref]struct{}) tea.Cmd { return nil }
 func (s *vmDetail) row(a *app) *vmRow                            { r, _ := a.cache.vm(s.name); return r }
 
-func (s *vmDetail) actions(a *app) []action { return vmActions(a, s.row)[:4] }
+func (s *vmDetail) actions(a *app) []action {
+	acts := vmActions(a, s.row)
+	return append(acts[:4], acts[6:]...)
+}
 
 func (s *vmDetail) draw(a *app, w, h int) []line {
 	vm := s.row(a)
@@ -243,11 +258,13 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		fact("disk", text(inkText, gibibytes(vm.DiskGiB, "as the image"))),
 		fact("extra", text(inkText, extraDisk(vm))),
 		fact("network", text(inkText, ip+", "+count(vm.NICs, "NIC"))),
-		fact("salt", text(inkText, orNone(vm.SaltMaster))),
+	}
+	out = append(out, vmSalt(a, vm, w)...)
+	out = append(out,
 		fact("protected", text(inkText, either(vm.Protected, "yes: its disks cannot be removed", "no"))),
 		fact("changed", text(inkDim, fmt.Sprintf("%s, revision %d", age(a.now, vm.Changed), vm.Version))),
 		fact("id", text(inkDim, vm.ID)),
-	}
+	)
 	if l := conflictLine(vm); l != nil {
 		out = append(out, nil, fact("trouble", l))
 	}
