@@ -87,6 +87,11 @@ func (f *fields[T]) number(flag, usage string, at func(*T) *int) {
 	f.on(flag, func(obj *T) { *at(obj) = *v })
 }
 
+func (f *fields[T]) amount(flag, usage string, at func(*T) *float64) {
+	v := f.cmd.Flags().Float64(flag, 0, usage)
+	f.on(flag, func(obj *T) { *at(obj) = *v })
+}
+
 func (f *fields[T]) size(flag, usage string, parse func(string) (int, error), at func(*T) *int) {
 	v := &sizeValue{parse: parse}
 	f.cmd.Flags().Var(v, flag, usage)

@@ -36,6 +36,9 @@ type Lab interface {
 	// answered. Off is refused while a machine that it feeds is up, unless
 	// force is set.
 	SwitchOutlet(ctx context.Context, name string, on, force bool) error
+	// CycleOutlet takes the power of an outlet away for a moment and gives it
+	// back, with the same conditions as off.
+	CycleOutlet(ctx context.Context, name string, force bool) error
 	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
 	Approve(ctx context.Context, run uint64) error
 	Cancel(ctx context.Context, run uint64) error
@@ -53,6 +56,13 @@ type Lab interface {
 	Revoke(ctx context.Context, via, hypervisor string) error
 	// Backup writes a consistent copy of the store to w while it runs.
 	Backup(w interface{ Write([]byte) (int, error) }) error
+	// NotifySet are the names of the secrets of the settings that are set: how
+	// people are told, see [model.NotifySecrets]. SetNotify keeps one, or
+	// forgets it if it is empty. NotifyTest sends a test by every channel that
+	// is set, and says what became of each.
+	NotifySet() []string
+	SetNotify(field, value string) error
+	NotifyTest(ctx context.Context) (map[string]error, error)
 	// HostKey is the server's public host key in authorized_keys form.
 	HostKey() string
 

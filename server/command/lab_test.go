@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,6 +70,7 @@ func (l *testLab) Status() model.Status {
 	for k, v := range l.status.Outlets {
 		st.Outlets[k] = v
 	}
+	st.Meters = l.status.Meters
 	st.Minions, st.SaltMasters = l.status.Minions, l.status.SaltMasters
 	return st
 }
@@ -85,6 +87,23 @@ func (l *testLab) Commit(_ context.Context, via string, edit model.Edit) (model.
 
 func (l *testLab) Undo(_ context.Context, via string, n uint64) (model.Revision, error) {
 	return l.Store.Undo(l.user, via, n)
+}
+
+func (l *testLab) NotifySet() []string { return l.Secrets(model.SettingsRef) }
+
+func (l *testLab) SetNotify(field, value string) error {
+	return l.SetSecret(model.SettingsRef, field, value)
+}
+
+func (l *testLab) NotifyTest(context.Context) (map[string]error, error) {
+	results := map[string]error{}
+	for _, field := range l.NotifySet() {
+		results[strings.TrimPrefix(field, "notify_")] = nil
+	}
+	if len(l.State().Settings.NotifyCommand) > 0 {
+		results["command"] = fmt.Errorf("exit status 3")
+	}
+	return results, nil
 }
 
 // observe changes the observed state of a hypervisor.
@@ -110,6 +129,13 @@ func (l *testLab) SwitchOutlet(_ context.Context, name string, on, force bool) e
 	l.mu.Unlock()
 	l.Hub().Publish(model.Ref{Kind: model.KindOutletStatus, Name: name})
 	return nil
+}
+
+func (l *testLab) CycleOutlet(ctx context.Context, name string, force bool) error {
+	if err := l.SwitchOutlet(ctx, name, false, force); err != nil {
+		return err
+	}
+	return l.SwitchOutlet(ctx, name, true, force)
 }
 
 func (l *testLab) StartRun(_ context.Context, hypervisor string, kind model.RunKind) (model.Run, error) {

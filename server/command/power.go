@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -145,7 +144,7 @@ func (s *session) shuttingDown(hypervisors []string) []string {
 	var damage []string
 	for _, name := range hypervisors {
 		if status := s.hypervisorStatus(name); status.RunningGuests() > 0 {
-			damage = append(damage, fmt.Sprintf("%s is shut down, and with it %s", name, count(status.RunningGuests(), "running guest", "running guests")))
+			damage = append(damage, fmt.Sprintf("%s would be shut down, and with it %s", name, count(status.RunningGuests(), "running guest", "running guests")))
 		}
 	}
 	return damage
@@ -173,6 +172,13 @@ func (s *session) wantPower(ctx context.Context, opts options, t targets, wanted
 			return model.Change(name, 0, func(h *model.Hypervisor) error { h.PowerWanted = wanted; return nil })
 		}),
 		done: hypervisors(s).subject(t.hypervisors) + isAre(t.hypervisors) + "wanted " + wanted,
+		then: func(bool) error {
+			s.noteHeld(t.hypervisors)
+			if wanted == model.PowerWantedOn {
+				s.noteUnfed(t.hypervisors)
+			}
+			return nil
+		},
 	})
 }
 
@@ -219,70 +225,4 @@ var errTooLong = errors.New("it took too long")
 
 func (s *session) powerArgs(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	return append(s.candidates(model.KindHypervisor, args, prefix), s.candidates(model.KindOutlet, args, prefix)...), cobra.ShellCompDirectiveNoFileComp
-}
-
-// powerJSON is one line of `power status`.
-type powerJSON struct {
-	Name    string      `json:"name"`
-	Kind    model.Kind  `json:"kind"`
-	Power   model.Power `json:"power"`
-	Wanted  string      `json:"power_wanted,omitempty"` // of a hypervisor
-	Phase   model.Phase `json:"phase,omitempty"`        // of a hypervisor
-	Feeds   []string    `json:"feeds"`                  // of an outlet
-	Outlets []string    `json:"outlets"`                // of a hypervisor
-	Since   time.Time   `json:"since,omitzero"`
-	Error   string      `json:"error,omitempty"`
-}
-
-func powerStatus(s *session) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:               "status [NAME…]",
-		Short:             "What is on and what is off",
-		Example:           "power status\npower status thinkpad --json",
-		ValidArgsFunction: s.powerArgs,
-	}
-	asJSON, w := jsonFlag(cmd), whichFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		st := s.state()
-		t := targets{model.Names(st.Hypervisors), model.Names(st.Outlets)}
-		if len(args)+len(*w.groups) > 0 || *w.all {
-			var err error
-			if t, err = s.find(cmd, w, args); err != nil {
-				return err
-			}
-		}
-		var lines []powerJSON
-		for _, name := range t.hypervisors {
-			h, status := st.Hypervisors[name], s.hypervisorStatus(name)
-			lines = append(lines, powerJSON{
-				Name: name, Kind: model.KindHypervisor, Power: status.Power, Wanted: h.PowerWanted,
-				Phase: status.Phase, Outlets: h.Outlets, Since: status.Since, Error: status.Error,
-			})
-		}
-		for _, name := range t.outlets {
-			status := s.outletStatus(name)
-			lines = append(lines, powerJSON{
-				Name: name, Kind: model.KindOutlet, Power: status.State, Feeds: feeds(st, name), Since: status.Since, Error: status.Error,
-			})
-		}
-		if *asJSON {
-			return s.printJSON(lines)
-		}
-		s.printPower(lines)
-		return nil
-	}
-	return cmd
-}
-
-func (s *session) printPower(lines []powerJSON) {
-	if len(lines) == 0 {
-		s.notef("there are no hypervisors and no outlets")
-		return
-	}
-	t := &table{header: []string{"name", "kind", "power", "wanted", "phase", "since", "fed by/feeds"}}
-	for _, l := range lines {
-		t.add(cell{text: l.Name}, cell{text: l.Kind.Word()}, powerCell(l.Power), cell{text: or(l.Wanted, "-")}, cell{text: or(string(l.Phase), "-")},
-			cell{text: s.age(l.Since)}, cell{text: strings.Join(append(slices.Clone(l.Outlets), l.Feeds...), ",")})
-	}
-	s.printTable(t)
 }

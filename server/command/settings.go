@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ import (
 func settingsCommand(s *session) *cobra.Command {
 	return parent(
 		&cobra.Command{Use: "settings", Aliases: []string{"setting"}, Short: "What all guests share"},
-		showSettings(s), setSettings(s),
+		showSettings(s), setSettings(s), settingsNotify(s),
 	)
 }
 
@@ -31,6 +32,8 @@ func showSettings(s *session) *cobra.Command {
 			{"search", cell{text: or(strings.Join(set.Search, ", "), "none")}},
 			{"salt master", cell{text: or(set.SaltMaster, "none")}},
 			{"timezone", cell{text: or(set.Timezone, "the image's")}},
+			{"price per kWh", cell{text: priceText(set)}},
+			{"told by", cell{text: or(strings.Join(s.notify().Channels, ", "), "nothing: settings notify set")}},
 		}
 		for _, key := range set.SSHKeys {
 			pairs = append(pairs, pair{"ssh key", cell{text: key}})
@@ -61,6 +64,8 @@ func setSettings(s *session) *cobra.Command {
 	f.list("search", "DNS search domains of the same", func(v *model.Settings) *[]string { return &v.Search })
 	f.text("salt-master", "the default Salt master; empty is none", func(v *model.Settings) *string { return &v.SaltMaster })
 	f.text("timezone", "of guests, such as Europe/Amsterdam", func(v *model.Settings) *string { return &v.Timezone })
+	f.amount("price-kwh", "what a kilowatt-hour costs; 0 is unknown", func(v *model.Settings) *float64 { return &v.PriceKWh })
+	f.text("currency", "of that price, such as EUR", func(v *model.Settings) *string { return &v.Currency })
 	f.suggest("salt-master", model.KindSaltMaster)
 	base := cmd.Flags().Uint64("version", 0, "refuse if they were changed since this `version`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -79,4 +84,11 @@ func setSettings(s *session) *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+func priceText(set model.Settings) string {
+	if set.PriceKWh == 0 {
+		return "unknown: settings set --price-kwh …"
+	}
+	return strings.TrimSpace(strconv.FormatFloat(set.PriceKWh, 'f', -1, 64) + " " + set.Currency)
 }

@@ -133,6 +133,7 @@ func shellQuote(word string) string {
 // secretFlags carry values that no revision may hold: a device's address often
 // has its password in it.
 var secretFlags = map[string]bool{
+	"--webhook": true, "--ntfy": true, "--ntfy-token": true,
 	"--on-url": true, "--off-url": true, "--status-url": true, "--on-body": true, "--off-body": true,
 }
 
