@@ -62,6 +62,10 @@ func (m *minion) alive(now time.Time) {
 	}
 }
 
+// since tells whether anything was learned of its keys since then, as any sign
+// of it does.
+func (m *minion) since(asked time.Time) bool { return m.keyAt.After(asked) || m.seen.After(asked) }
+
 // gone takes that it does not answer: what it was doing is not known.
 func (m *minion) gone() {
 	m.up = false

@@ -99,13 +99,13 @@ func (t *Tracker) Keys(asked, now time.Time, keys Keys) {
 	add(keys.Denied, denied)
 	for id, key := range has {
 		t.on(now, id, func(m *minion) {
-			if !m.keyAt.After(asked) {
+			if !m.since(asked) {
 				m.setKey(key, asked)
 			}
 		})
 	}
 	for id, m := range t.minions {
-		if has[id] == 0 && !m.keyAt.After(asked) {
+		if has[id] == 0 && !m.since(asked) {
 			delete(t.minions, id)
 			t.version++
 		}

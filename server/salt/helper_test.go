@@ -1,3 +1,0 @@
-package salt
-
-func follow(string) {}
