@@ -38,13 +38,15 @@ type confirm struct {
 	do      func(a *app) tea.Cmd
 	quits   bool // the question is whether to quit
 
-	in  input
-	top int // scrolled
+	in    input
+	wrong bool // another name was entered
+	top   int  // scrolled
 }
 
 func (c *confirm) typed() bool { return c.level == loses && c.name != "" }
 
 func (c *confirm) key(a *app, k tea.KeyPressMsg) tea.Cmd {
+	c.wrong = false
 	switch s := k.String(); {
 	case s == "esc", s == "n" && !c.typed():
 		a.overlay = nil
@@ -57,6 +59,7 @@ func (c *confirm) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 		if c.in.value() == c.name {
 			return c.yes(a)
 		}
+		c.wrong = true
 	case c.typed():
 		c.in.key(k)
 	case s == "y":
@@ -102,6 +105,9 @@ func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
 		foot = append(append([]line{nil}, entry...), line{
 			{"enter", inkKey}, {" once typed   ", inkDim}, {"esc", inkKey}, {" leave it", inkDim},
 		})
+		if c.wrong {
+			foot[len(foot)-1] = line{{signFailed + " that is not " + c.name + "   ", inkBad}, {"esc", inkKey}, {" leave it", inkDim}}
+		}
 	}
 	return c.title, append(window(body, &c.top, h-len(foot)), foot...), edge
 }

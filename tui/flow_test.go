@@ -63,7 +63,7 @@ func TestAddVM(t *testing.T) {
 	d.gone("✗ must")
 	d.see("cache-1 is created")
 	d.press("ctrl+s")
-	d.see("Add VM, revision 9")
+	d.see("Add VM cache-1, revision 9")
 	vm := lab.State().VMs["cache-1"]
 	if vm.Hypervisor != "nuc" || !slices.Equal(vm.Profiles, []string{"evening"}) || vm.Image != "alpine-3.22" || vm.ID == "" {
 		t.Errorf("added %+v", vm)
@@ -77,13 +77,13 @@ func TestConflict(t *testing.T) {
 			d := drive(t, lab, 100, 30)
 			d.press("2", "/")
 			d.typed("name:media")
-			d.press("enter", "enter", "tab", "tab", "tab")
+			d.press("enter", "enter", "tab", "tab", "tab", "end")
 			d.typed("-x") // the role
 			d.see("was media")
 			if _, err := lab.commit("grace", "vm edit media --cpus 2", 0, changeVM("media", func(v *model.VM) { v.CPUs = 2 })); err != nil {
 				t.Fatal(err)
 			}
-			d.see("changed by somebody in revision 9")
+			d.see("changed by grace in revision 9")
 			d.press("ctrl+s")
 			d.see("grace changed media in revision 9", "theirs 2", "yours media-x")
 			d.press(choice)

@@ -35,6 +35,9 @@ type form struct {
 	// depend adjusts fields to others, such as pools to the hypervisor.
 	depend func(f *form, s *model.State)
 
+	rival  uint64 // the version by which somebody else has changed it since
+	editor string // who did that
+
 	serial  int // counts changes of the fields
 	tried   bool
 	saving  bool
@@ -47,6 +50,7 @@ type form struct {
 func newForm(a *app, f *form) *form {
 	f.reload(a.cache.state)
 	f.known = -1
+	f.goTo(0)
 	return f
 }
 
@@ -110,7 +114,7 @@ func (f *form) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
 
 func (f *form) actions(*app) []action {
 	var out []action
-	for _, b := range []binding{keySave, keyNext, keyPrev, keyChoose, keyLeave, keyFormHelp, keyFormQuit} {
+	for _, b := range []binding{keySave, keyLeave, keyNext, keyPrev, keyChoose, keyFormHelp, keyFormQuit} {
 		out = append(out, action{binding: b})
 	}
 	return out
@@ -129,19 +133,27 @@ func (f *form) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 		if f.at == len(f.fields)-1 {
 			return f.save(a)
 		}
-		f.at++
+		f.goTo(f.at + 1)
 		return nil
 	case "tab", "down":
-		f.at = (f.at + 1) % len(f.fields)
+		f.goTo((f.at + 1) % len(f.fields))
 		return nil
 	case "shift+tab", "up":
-		f.at = (f.at + len(f.fields) - 1) % len(f.fields)
+		f.goTo((f.at + len(f.fields) - 1) % len(f.fields))
 		return nil
 	}
 	if f.fields[f.at].press(k) {
 		return f.changed(a)
 	}
 	return nil
+}
+
+// goTo goes to a field. What is typed there first takes the place of what it
+// holds; an arrow before that edits it.
+func (f *form) goTo(at int) {
+	f.at = at
+	in := &f.fields[at].in
+	in.pos, in.all = len(in.runes), len(in.runes) > 0
 }
 
 func (f *form) paste(a *app, s string) tea.Cmd {
@@ -171,9 +183,15 @@ func (f *form) changed(a *app) tea.Cmd {
 
 func (f *form) preview(a *app) tea.Cmd {
 	serial, edit := f.serial, f.edit(f.values(), 0)
+	rival, stale := f.stale(a.cache.state)
 	return a.async(func(context.Context) done {
 		impacts, err := a.lab.Preview(edit)
+		editor := ""
+		if stale {
+			editor = whoMade(a.lab, rival)
+		}
 		return func(a *app) tea.Cmd {
+			f.rival, f.editor = rival, editor
 			if serial == f.serial {
 				f.known, f.impacts = serial, impacts
 				f.blame(err)
@@ -195,7 +213,9 @@ func (f *form) blame(err error) {
 	placed := false
 	for _, fe := range model.FieldErrors(err) {
 		if fl := f.field(fe.Field); fl != nil && fe.Ref.Kind == f.ref.Kind {
-			fl.err = fe.Rule
+			if fl.err == "" { // what cannot be read comes first
+				fl.err = fe.Rule
+			}
 			placed = true
 		}
 	}
@@ -246,10 +266,16 @@ func whoElse(lab Lab, err error) error {
 		return err
 	}
 	c := *conflict
-	if revs, _ := lab.History(c.Version+1, 1); len(revs) > 0 && revs[0].Number == c.Version {
-		c.Who = revs[0].Who
-	}
+	c.Who = whoMade(lab, c.Version)
 	return &c
+}
+
+// whoMade says whose a revision is, if that is known.
+func whoMade(lab Lab, revision uint64) string {
+	if revs, _ := lab.History(revision+1, 1); len(revs) > 0 && revs[0].Number == revision {
+		return revs[0].Who
+	}
+	return ""
 }
 
 // name is what the object is called.
@@ -268,10 +294,12 @@ func (f *form) refused(a *app, err error, now *model.State) tea.Cmd {
 		a.overlay = newConflictBox(f, conflict, now)
 		return nil
 	}
+	f.known, f.impacts = f.serial, nil
 	f.blame(err)
 	for i, fl := range f.fields {
 		if fl.err != "" {
-			f.at = i
+			f.goTo(i)
+			fl.in.all = false // what is wrong is put right, not typed anew
 			return a.say(inkBad, signFailed, "not saved: "+fl.label+" "+fl.err)
 		}
 	}
@@ -280,7 +308,11 @@ func (f *form) refused(a *app, err error, now *model.State) tea.Cmd {
 
 func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 	f.saving = true
-	edit, via := f.edit(v, base), "dashboard: "+f.verb
+	what := f.verb
+	if f.ref.Name == "" {
+		what += " " + v["name"]
+	}
+	edit, via := f.edit(v, base), "dashboard: "+what
 	return a.async(func(ctx context.Context) done {
 		rev, err := a.lab.Commit(ctx, via, edit)
 		err = whoElse(a.lab, err)
@@ -292,13 +324,26 @@ func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 			}
 			f.start = f.values()
 			back := a.leave(f)
-			if l, ok := a.top().(listed); ok && v["name"] != "" {
-				l.rows().want = v["name"] // what was added or renamed is the one to look at
-				l.rows().choose(v["name"])
+			if v["name"] != "" {
+				a.lookAt(v["name"])
 			}
-			return tea.Batch(back, a.saved(upper(f.verb), rev))
+			return tea.Batch(back, a.saved(upper(what), rev))
 		}
 	})
+}
+
+// lookAt chooses what was added or renamed, as soon as it is there.
+func (a *app) lookAt(name string) {
+	switch s := a.top().(type) {
+	case *vmDetail:
+		s.name = name
+	case listed:
+		l := s.rows()
+		l.want = name
+		if l.choose(name) {
+			l.want = ""
+		}
+	}
 }
 
 // quit leaves the form, after a question where something was typed.

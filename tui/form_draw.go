@@ -1,76 +1,153 @@
 package tui
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
-// draw puts the fields beside or above what saving would do.
+// A form has its fields, the hint of the chosen one (or what is wrong with it)
+// in hintRows lines, and what saving would do: beside the fields, or below.
+const hintRows = 2
+
 func (f *form) draw(a *app, w, h int) []line {
 	if w >= wide {
 		lw := w - 50
-		return beside(f.drawFields(a, lw, h), f.drawImpact(a, 46, h), lw, w-lw, h)
+		out := f.drawFields(lw, min(len(f.fields), max(h-hintRows-1, 1)))
+		return beside(append(append(out, nil), f.hint(lw)...), f.drawImpact(a, 46, h), lw, w-lw, h)
 	}
-	foot := 5
-	if h < 18 {
-		foot = 3
+	least := 1 // rows for what saving would do
+	switch {
+	case h >= 18:
+		least = 4
+	case h >= 12:
+		least = 3
 	}
-	out := f.drawFields(a, w, h-foot)
-	out = append(out, make([]line, max(h-foot-len(out), 0))...)
-	return append(out, f.drawImpact(a, w-2, foot)...)
+	out := f.drawFields(w, min(len(f.fields), max(h-hintRows-least, 1)))
+	out = append(out, f.hint(w)...)
+	return append(out, f.drawImpact(a, w-2, max(h-len(out), 1))...)
 }
 
-func (f *form) drawFields(a *app, w, h int) []line {
-	rows := max(h-1, 1)
-	if h > len(f.fields) {
-		rows = h - 2
-	}
+// wrong tells whether a field is to be shown as wrong: only once there was a
+// chance to fill it in.
+func (f *form) wrong(fl *field) bool { return fl.err != "" && (fl.touched || f.tried) }
+
+// drawFields draws so many rows of fields, and says of how many more there are.
+func (f *form) drawFields(w, rows int) []line {
 	f.top = min(f.top, f.at)
 	f.top = max(min(max(f.top, f.at-rows+1), len(f.fields)-rows), 0)
-	label := 14
+	end := min(f.top+rows, len(f.fields))
 	var out []line
-	for i := f.top; i < len(f.fields) && len(out) < rows; i++ {
-		fl := f.fields[i]
-		on := i == f.at
-		mark, colour := "  ", inkDim
-		if on {
-			mark, colour = signChosen+" ", inkName
+	for i := f.top; i < end; i++ {
+		more := ""
+		switch {
+		case i == f.top && f.top > 0:
+			more = fmt.Sprintf("↑ %d more", f.top)
+		case i == end-1 && end < len(f.fields):
+			more = fmt.Sprintf("↓ %d more", len(f.fields)-end)
 		}
-		l := append(line{{mark, inkBusy}}, text(colour, fl.label).fit(label)...)
-		l = append(l, fl.draw(on, w-label-3)...)
-		if fl.err != "" && (fl.touched || f.tried) {
-			l = append(l, span{"  " + signFailed + " " + fl.err, inkBad})
-		} else if v, ok := f.start[fl.key]; ok && f.ref.Name != "" && v != fl.value() && w >= 60 {
-			l = append(l, span{"  was " + orNone(v), inkDim})
+		if more == "" {
+			out = append(out, f.row(i, w))
+			continue
 		}
-		out = append(out, l)
+		room := w - width(more) - 1
+		out = append(out, append(f.row(i, room-1).fit(room), span{more, inkKey}))
 	}
-	if rows > len(out) {
-		out = append(out, nil)
-	}
-	fl := f.fields[f.at]
-	hint := text(inkDim, "  "+fl.hint)
-	if fl.err != "" && (fl.touched || f.tried) {
-		hint = text(inkBad, "  "+fl.err)
-	}
-	return append(out, hint)
+	return out
 }
 
-// drawImpact says what saving would do.
-func (f *form) drawImpact(a *app, w, h int) []line {
-	var out []line
-	if h > 3 {
-		out = append(out, text(inkHead, " SAVING WILL"))
+// row is one field: its label, its value, and what is wrong with it where that
+// fits; the hint says it whole.
+func (f *form) row(i, w int) line {
+	const label = 14
+	fl, on := f.fields[i], i == f.at
+	mark, colour := span{"  ", inkText}, inkDim
+	switch {
+	case on:
+		mark, colour = span{signChosen + " ", inkBusy}, inkName
+	case f.wrong(fl):
+		mark, colour = span{signFailed + " ", inkBad}, inkBad
 	}
-	if version, stale := f.stale(a.cache.state); stale {
-		out = append(out, text(inkWarn, " "+signWarn+" changed by somebody in revision "+strconv.FormatUint(version, 10)+" while you type"))
+	l := append(line{mark}, text(colour, fl.label).fit(label)...)
+	l = append(l, fl.draw(on, w-label-3)...)
+	if f.wrong(fl) {
+		if rule := "  " + signFailed + " " + fl.err; l.size()+width(clean(rule)) <= w {
+			l = append(l, span{rule, inkBad})
+		}
+	} else if v, ok := f.start[fl.key]; ok && f.ref.Name != "" && v != fl.value() && w >= 60 {
+		l = append(l, span{"  was " + orNone(v), inkDim})
 	}
-	wrong := 0
-	for _, fl := range f.fields {
-		if fl.err != "" {
-			wrong++
+	return l
+}
+
+// hint is hintRows lines about the chosen field.
+func (f *form) hint(w int) []line {
+	fl := f.fields[f.at]
+	colour, words := inkDim, fl.hint
+	if f.wrong(fl) {
+		colour, words = inkBad, fl.label+" "+fl.err
+	}
+	out := make([]line, hintRows)
+	for n, t := range wrap(words, w-3) {
+		if n < hintRows {
+			out[n] = text(colour, "  "+t)
 		}
 	}
+	return out
+}
+
+// drawImpact says in h lines what saving would do.
+func (f *form) drawImpact(a *app, w, h int) []line {
+	var out []line
+	if version, stale := f.stale(a.cache.state); stale {
+		out = append(out, f.staleLines(version, w)...)
+	}
+	out = append(out, f.impact(w, h < 4)...)
+	if h >= 4 {
+		out = append([]line{text(inkHead, " SAVING WILL")}, out...)
+	}
+	if len(out) <= h {
+		return out
+	}
+	if h == 1 {
+		more := fmt.Sprintf(" +%d", len(out)-1)
+		return []line{append(out[0].fit(max(w-len(more), 1)), span{more, inkDim})}
+	}
+	return append(out[:h-1], text(inkDim, fmt.Sprintf(" and %s more", count(len(out)-h+1, "line"))))
+}
+
+// staleLines say who has changed the object since it was read.
+func (f *form) staleLines(version uint64, w int) []line {
+	who := "somebody"
+	if f.rival == version && f.editor != "" {
+		who = f.editor
+	}
+	var out []line
+	for _, l := range wrapped(inkWarn, signWarn+" changed by "+who+" in revision "+strconv.FormatUint(version, 10)+" while you type", w-1, 2) {
+		out = append(out, append(line{{" ", inkText}}, l...))
+	}
+	return out
+}
+
+// impact is what saving would do, or why it cannot be done.
+func (f *form) impact(w int, short bool) []line {
+	wrong := 0
+	var rules []line
+	for i, fl := range f.fields {
+		if fl.err == "" {
+			continue
+		}
+		wrong++
+		if i != f.at || !f.wrong(fl) { // the hint says it
+			rules = append(rules, wrapped(inkBad, "   "+fl.label+" "+fl.err, w-1, 5)...)
+		}
+	}
+	var out []line
 	switch {
+	case wrong > 0 && short:
+		out = append(out, text(inkWarn, " not yet: "+count(wrong, "field")+" to put right"))
 	case wrong > 0:
 		out = append(out, text(inkWarn, " not work yet: "+count(wrong, "field")+" to put right"))
+		out = append(out, rules...)
 	case f.trouble != "":
 		for _, t := range wrap(f.trouble, w-1) {
 			out = append(out, text(inkBad, " "+t))
@@ -81,7 +158,7 @@ func (f *form) drawImpact(a *app, w, h int) []line {
 		out = append(out, text(inkDim, " change no guest"))
 	case len(f.impacts) == 0:
 		out = append(out, text(inkDim, " change nothing: nothing has been typed"))
-	case h <= 3:
+	case short:
 		for _, i := range f.impacts {
 			out = append(out, text(impactInk(i), " "+actionSign(i)+" "+i.Hypervisor+": "+i.String()))
 		}
@@ -89,9 +166,6 @@ func (f *form) drawImpact(a *app, w, h int) []line {
 		for _, l := range impactLines(f.impacts, w-1) {
 			out = append(out, append(line{{" ", inkText}}, l...))
 		}
-	}
-	if len(out) > h {
-		out = append(out[:h-1], text(inkDim, " and more, shown before it is done"))
 	}
 	return out
 }

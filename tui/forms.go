@@ -17,15 +17,24 @@ func edits[T any](ref model.Ref, fresh func(name string) T, fill func(*T, values
 		made = fresh("") // once, so that a new object keeps its identity
 	}
 	return func(v values, base uint64) model.Edit {
-		if ref.Name != "" {
-			return model.Change(ref.Name, base, func(obj *T) error { return fill(obj, v) })
-		}
 		return func(s *model.State) error {
-			obj := made
-			if err := fill(&obj, v); err != nil {
-				return err
+			var unread error
+			fill := func(obj *T) error {
+				unread = fill(obj, v)
+				return nil
 			}
-			return model.Add(obj)(s)
+			var err error
+			if ref.Name != "" {
+				err = model.Change(ref.Name, base, fill)(s)
+			} else {
+				obj := made
+				_ = fill(&obj)
+				err = model.Add(obj)(s)
+			}
+			if unread == nil || err != nil {
+				return errors.Join(unread, err)
+			}
+			return errors.Join(unread, model.Validate(s)) // what else is wrong is said at once
 		}
 	}
 }

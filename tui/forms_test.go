@@ -23,7 +23,7 @@ func TestHypervisorForm(t *testing.T) {
 	d.press("tab", "r", "tab", "right", "space", "tab")
 	d.typed("shelf-1.lan")
 	d.press("enter") // in the last field it saves
-	d.see("Add hypervisor, revision 9")
+	d.see("Add hypervisor shelf-1, revision 9")
 	hv := lab.State().Hypervisors["shelf-1"]
 	pools := []model.Pool{{Name: "default", Path: "/srv/vms"}, {Name: "fast", Path: "/srv/fast"}}
 	if hv.Platform != model.PlatformSandbox || hv.Policy != model.PolicyReview || !slices.Equal(hv.Outlets, []string{"plug-nas"}) ||
@@ -58,10 +58,10 @@ func TestImageForm(t *testing.T) {
 	d.press("tab")
 	d.handle(tea.PasteMsg{Content: "/srv/images/debian\n"})
 	d.see("is taken")
-	d.press("shift+tab")
+	d.press("shift+tab", "end")
 	d.typed("-new")
 	d.press("ctrl+s")
-	d.see("Add image, revision 9", "/srv/images/debian")
+	d.see("Add image debian-13-new, revision 9", "/srv/images/debian")
 	d.see("▌ debian-13-new")
 	d.press("d")
 	d.see("Remove image debian-13-new?", "It changes no guest")
@@ -80,7 +80,7 @@ func TestOutletForm(t *testing.T) {
 	d.press("tab")
 	d.typed("http://lamp.lan/off")
 	d.press("ctrl+s")
-	d.see("Add outlet, revision 9")
+	d.see("Add outlet lamp, revision 9")
 	if o := lab.State().Outlets["lamp"]; o.HTTP.OffURL != "http://lamp.lan/off" || o.Driver != model.DriverHTTP {
 		t.Errorf("added %+v", o)
 	}
@@ -92,7 +92,7 @@ func TestProfileForm(t *testing.T) {
 	d.press("3", "n")
 	d.typed("travel")
 	d.press("enter")
-	d.see("Add profile, revision 9", "travel")
+	d.see("Add profile travel, revision 9", "▌ travel")
 	d.press("end", "d")
 	d.see("Remove profile travel, revision 10")
 }

@@ -16,6 +16,7 @@ const maxInput = 4096
 type input struct {
 	runes []rune
 	pos   int
+	all   bool // all of it is selected: typing replaces it
 }
 
 func newInput(s string) input {
@@ -27,6 +28,15 @@ func (in *input) value() string { return string(in.runes) }
 
 // key takes a key and tells whether it was meant for the line.
 func (in *input) key(k tea.KeyPressMsg) bool {
+	selected := in.all
+	in.all = false
+	switch k.String() {
+	case "backspace", "ctrl+h", "delete":
+		if selected {
+			in.remove(0, len(in.runes))
+			return true
+		}
+	}
 	switch k.String() {
 	case "left", "ctrl+b":
 		in.pos = max(in.pos-1, 0)
@@ -50,14 +60,19 @@ func (in *input) key(k tea.KeyPressMsg) bool {
 		if k.Text == "" || k.Mod&^tea.ModShift != 0 {
 			return false
 		}
+		in.all = selected
 		in.insert(k.Text)
 	}
 	return true
 }
 
-// insert puts text at the cursor; line breaks become blanks, other control
-// characters are dropped.
+// insert puts text at the cursor, or in the place of what is selected; line
+// breaks become blanks, other control characters are dropped.
 func (in *input) insert(s string) {
+	if in.all {
+		in.all = false
+		in.remove(0, len(in.runes))
+	}
 	var add []rune
 	for _, r := range strings.TrimRight(s, "\r\n") {
 		switch {
@@ -105,6 +120,9 @@ func (in *input) draw(i ink, w int) line {
 	room := w - max(width(at), 1)
 	if n := width(before); n > room {
 		before = ansi.TruncateLeft(before, n-room, "")
+	}
+	if in.all && len(in.runes) > 0 {
+		return line{{before, inkCursor}, {at, i}}
 	}
 	return line{{before, i}, {at, inkCursor}, {after, i}}
 }

@@ -90,12 +90,14 @@ func (l *list) index() (int, bool) {
 }
 
 // choose chooses the row of that key, if it is shown.
-func (l *list) choose(key string) {
+func (l *list) choose(key string) bool {
 	for n, i := range l.shown {
 		if l.keys[i] == key {
 			l.sel = n
+			return true
 		}
 	}
+	return false
 }
 
 // move takes a key that moves the choice and tells whether it was one.

@@ -29,7 +29,11 @@ func (a *app) View() tea.View {
 // frame draws everything, as h lines of w columns.
 func (a *app) frame() []line {
 	if a.w < leastWidth || a.h < leastHeight {
-		return []line{text(inkText, "homelab needs a larger window").fit(max(a.w, 1))}
+		var lines []line
+		for _, l := range wrap(fmt.Sprintf("homelab needs a larger window: %d×%d", leastWidth, leastHeight), a.w) {
+			lines = append(lines, text(inkText, l).fit(max(a.w, 1)))
+		}
+		return lines[:min(len(lines), max(a.h, 1))]
 	}
 	lines := a.head()
 	body := a.h - len(lines) - 2
