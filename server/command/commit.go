@@ -165,6 +165,11 @@ func (s *session) tell(opts options, c change, rev model.Revision, impacts []mod
 	if *opts.dry {
 		return nil
 	}
+	var touched []string
+	for _, i := range impacts {
+		touched = append(touched, i.Hypervisor)
+	}
+	s.noteHeld(touched)
 	return c.after(true)
 }
 

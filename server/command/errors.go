@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,12 @@ const longest = 800
 func (s *session) report(err error) int {
 	if err == nil {
 		return exitDone
+	}
+	var bare *bareError
+	if errors.As(err, &bare) {
+		fmt.Fprintf(s.io.Err, "%s %v\n\n", s.paint(red, "error:"), err)
+		s.help(s.io.Err, bare.cmd)
+		return exitUsage
 	}
 	status := exitFailed
 	var usage *usageError
@@ -159,7 +166,26 @@ func (s *session) names(k model.Kind) []string {
 
 // badFlag turns cobra's complaint about a flag into ours.
 func badFlag(cmd *cobra.Command, err error) error {
+	var number *strconv.NumError
+	if errors.As(err, &number) {
+		err = errors.New(strings.Replace(err.Error(), number.Error(), plainly(number), 1))
+	}
 	return &usageError{err: err, hint: seeHelp(cmd)}
+}
+
+// plainly says what Go's complaint about a value means.
+func plainly(e *strconv.NumError) string {
+	switch {
+	case errors.Is(e.Err, strconv.ErrRange):
+		return "is out of range"
+	case e.Func == "ParseBool":
+		return "must be true or false"
+	case e.Func == "ParseUint":
+		return "must be a whole number, 0 or more"
+	case e.Func == "ParseFloat":
+		return "must be a number"
+	}
+	return "must be a whole number"
 }
 
 func seeHelp(cmd *cobra.Command) string {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -20,7 +21,10 @@ func historyCommand(s *session) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	limit := cmd.Flags().Uint("limit", 20, "at most this many revisions")
 	before := cmd.Flags().Uint64("before", 0, "only those before this `revision`")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *limit == 0 {
+			return &usageError{err: errors.New("--limit is at least 1"), hint: seeHelp(cmd)}
+		}
 		revs, err := s.lab.History(*before, int(min(*limit, 10_000)))
 		if err != nil {
 			return err
@@ -47,9 +51,6 @@ func historyCommand(s *session) *cobra.Command {
 
 // what says in a few words what a revision did.
 func what(r model.Revision) string {
-	if r.Undoes != 0 {
-		return fmt.Sprintf("revision %d undone", r.Undoes)
-	}
 	var parts []string
 	for _, c := range r.Changes[:min(3, len(r.Changes))] {
 		did := "changed"
@@ -67,6 +68,9 @@ func what(r model.Revision) string {
 	}
 	if more := len(r.Changes) - 3; more > 0 {
 		parts = append(parts, fmt.Sprintf("%d more", more))
+	}
+	if r.Undoes != 0 {
+		return fmt.Sprintf("%s (revision %d undone)", strings.Join(parts, ", "), r.Undoes)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -128,7 +132,7 @@ func undoCommand(s *session) *cobra.Command {
 		return s.commit(cmd.Context(), opts, change{
 			edit:   reverse(revs[0]),
 			revert: n,
-			done:   fmt.Sprintf("revision %d is undone", n),
+			done:   fmt.Sprintf("revision %d (%s) is undone", n, what(revs[0])),
 		})
 	}
 	return cmd

@@ -131,17 +131,3 @@ func hypervisorCommand(s *session) *cobra.Command {
 		n.remove("Remove hypervisors that carry no VM any more. Their agents are let in no longer."),
 	)
 }
-
-func holdCommand(s *session) *cobra.Command {
-	cmd := hypervisors(s).set("hold", "Stop all reconciling of hypervisors", "Stop all reconciling of hypervisors until they are released: nothing is planned or applied there.", "held",
-		func(h *model.Hypervisor) { h.Hold = true }, nil, nil)
-	cmd.Example = "hold thinkpad"
-	return cmd
-}
-
-func releaseCommand(s *session) *cobra.Command {
-	cmd := hypervisors(s).set("release", "Go on with hypervisors that are held", "", "released",
-		func(h *model.Hypervisor) { h.Hold = false }, nil, nil)
-	cmd.Example = "release thinkpad"
-	return cmd
-}

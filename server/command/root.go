@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,7 @@ that nobody was there to give: see --yes).`,
 	}
 	root.SetFlagErrorFunc(badFlag)
 	root.SetGlobalNormalizationFunc(sameFlag)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { s.help(cmd) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { s.help(s.io.Out, cmd) })
 	root.AddGroup(
 		&cobra.Group{ID: groupThings, Title: "Things"},
 		&cobra.Group{ID: groupPower, Title: "Power"},
@@ -64,14 +65,29 @@ that nobody was there to give: see --yes).`,
 	return root
 }
 
-// parent makes a command of one that only has others below it: alone it shows
-// its help, and what it does not know it refuses with a suggestion.
+// bareError is a command that only has others below it, called alone.
+type bareError struct{ cmd *cobra.Command }
+
+func (e *bareError) Error() string { return pathOf(e.cmd) + " needs a COMMAND" }
+
+// parent makes a command of one that only has others below it: what it does not
+// know it refuses with a suggestion, and alone it does nothing, which is told
+// with its help.
 func parent(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(subs...)
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
+		switch {
+		case len(args) == 0 && !cmd.HasParent():
 			return cmd.Help()
+		case len(args) == 0:
+			return &bareError{cmd}
+		case args[0] == "help":
+			found, rest, err := cmd.Find(args[1:])
+			if err != nil || len(rest) > 0 && found.HasSubCommands() {
+				return unknownCommand(found, rest[0])
+			}
+			return found.Help()
 		}
 		return unknownCommand(cmd, args[0])
 	}
@@ -118,7 +134,7 @@ func helpCommand(s *session) *cobra.Command {
 			if len(rest) > 0 && found.HasSubCommands() {
 				return unknownCommand(found, rest[0])
 			}
-			s.help(found)
+			s.help(s.io.Out, found)
 			return nil
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
@@ -138,7 +154,7 @@ func helpCommand(s *session) *cobra.Command {
 }
 
 // help writes a command's page.
-func (s *session) help(cmd *cobra.Command) {
+func (s *session) help(to io.Writer, cmd *cobra.Command) {
 	var b strings.Builder
 	b.WriteString(strings.TrimSpace(or(cmd.Long, cmd.Short)) + "\n\n")
 	b.WriteString(s.paint(bold, "Usage") + "\n")
@@ -166,7 +182,7 @@ func (s *session) help(cmd *cobra.Command) {
 	if cmd.HasAvailableSubCommands() {
 		b.WriteString("\nMore about one: " + strings.TrimSpace(pathOf(cmd)+" COMMAND --help") + "\n")
 	}
-	write(s.io.Out, b.String())
+	write(to, b.String())
 }
 
 func onlyHelp(flags *pflag.FlagSet) bool {

@@ -121,6 +121,9 @@ func restartVM(s *session) *cobra.Command {
 					return err
 				}
 				s.sayf("%s is restarting", clean(name))
+				if hv := s.state().VMs[name].Hypervisor; s.state().Hypervisors[hv].Hold {
+					s.notef("note: %s is held, which does not keep its guests from what they are told by hand", clean(hv))
+				}
 				return nil
 			})
 		},

@@ -1,0 +1,77 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"homelab/model"
+)
+
+// What a command did that has no effect yet is said beside its answer.
+
+// noteHeld says which of these hypervisors are held, so that nothing comes of
+// what was ordered.
+func (s *session) noteHeld(names []string) {
+	for _, name := range unique(names) {
+		if s.state().Hypervisors[name].Hold {
+			s.notef("note: %s is held: nothing happens there until release %s", clean(name), clean(name))
+		}
+	}
+}
+
+// noteUnfed says which of these machines nothing can switch on.
+func (s *session) noteUnfed(names []string) {
+	for _, name := range names {
+		if h := s.state().Hypervisors[name]; len(h.Outlets) == 0 && !up(s.hypervisorStatus(name)) {
+			s.notef("note: no outlet feeds %s: switch it on by hand", clean(name))
+		}
+	}
+}
+
+func holdCommand(s *session) *cobra.Command {
+	cmd := hypervisors(s).set("hold", "Stop all reconciling of hypervisors", `Stop all reconciling of hypervisors until they are released: nothing is planned or
+applied there, and their power stays as it is.`, "held",
+		func(h *model.Hypervisor) { h.Hold = true }, nil, nil)
+	cmd.Example = "hold thinkpad"
+	return cmd
+}
+
+func releaseCommand(s *session) *cobra.Command {
+	n := hypervisors(s)
+	cmd := &cobra.Command{
+		Use:   "release NAME…",
+		Short: "Go on with hypervisors that are held",
+		Long: `Go on with hypervisors that are held: what was ordered meanwhile is done at once.
+A machine that is up and was wanted off meanwhile is shut down, and that is asked
+about.`,
+		Example:           "release thinkpad",
+		Args:              some("NAME"),
+		ValidArgsFunction: s.nameArgs(n.kind, true),
+	}
+	opts := mutating(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		names := unique(args)
+		return s.commit(cmd.Context(), opts, change{
+			edit: each(names, func(name string) model.Edit {
+				return model.Change(name, 0, func(h *model.Hypervisor) error { h.Hold = false; return nil })
+			}),
+			done: n.subject(names) + isAre(names) + "released",
+			ask:  s.offAtRelease(names),
+		})
+	}
+	return cmd
+}
+
+// offAtRelease says which machines go off as they are released.
+func (s *session) offAtRelease(names []string) []string {
+	var damage []string
+	for _, name := range names {
+		h, status := s.state().Hypervisors[name], s.hypervisorStatus(name)
+		if h.Hold && h.PowerWanted == model.PowerWantedOff && up(status) {
+			damage = append(damage, fmt.Sprintf("%s would be shut down at once, with %s: it is wanted off",
+				name, count(status.RunningGuests(), "running guest", "running guests")))
+		}
+	}
+	return damage
+}
