@@ -5,14 +5,21 @@ import (
 	"strconv"
 )
 
-// A form has its fields, the hint of the chosen one (or what is wrong with it)
-// in hintRows lines, and what saving would do: beside the fields, or below.
-const hintRows = 2
+// hintRows is how many lines the hint of the chosen field has, or what is
+// wrong with it: the longest fits.
+func hintRows(w int) int {
+	if w < 60 {
+		return 3
+	}
+	return 2
+}
 
+// draw puts the fields and the hint of the chosen one beside or above what
+// saving would do.
 func (f *form) draw(a *app, w, h int) []line {
 	if w >= wide {
 		lw := w - 50
-		out := f.drawFields(lw, min(len(f.fields), max(h-hintRows-1, 1)))
+		out := f.drawFields(lw, min(len(f.fields), max(h-hintRows(lw)-1, 1)))
 		return beside(append(append(out, nil), f.hint(lw)...), f.drawImpact(a, 46, h), lw, w-lw, h)
 	}
 	least := 1 // rows for what saving would do
@@ -22,7 +29,7 @@ func (f *form) draw(a *app, w, h int) []line {
 	case h >= 12:
 		least = 3
 	}
-	out := f.drawFields(w, min(len(f.fields), max(h-hintRows-least, 1)))
+	out := f.drawFields(w, min(len(f.fields), max(h-hintRows(w)-least, 1)))
 	out = append(out, f.hint(w)...)
 	return append(out, f.drawImpact(a, w-2, max(h-len(out), 1))...)
 }
@@ -79,16 +86,16 @@ func (f *form) row(i, w int) line {
 	return l
 }
 
-// hint is hintRows lines about the chosen field.
+// hint is some lines about the chosen field.
 func (f *form) hint(w int) []line {
 	fl := f.fields[f.at]
 	colour, words := inkDim, fl.hint
 	if f.wrong(fl) {
 		colour, words = inkBad, fl.label+" "+fl.err
 	}
-	out := make([]line, hintRows)
+	out := make([]line, hintRows(w))
 	for n, t := range wrap(words, w-3) {
-		if n < hintRows {
+		if n < len(out) {
 			out[n] = text(colour, "  "+t)
 		}
 	}

@@ -100,7 +100,7 @@ func (s *history) chosen() (model.Revision, bool) {
 	return model.Revision{}, false
 }
 
-func (s *history) actions(*app) []action {
+func (s *history) actions(a *app) []action {
 	on := func(b binding, f func(a *app, r model.Revision) tea.Cmd) action {
 		return action{binding: b, do: func(a *app) tea.Cmd {
 			if r, ok := s.chosen(); ok {
@@ -109,9 +109,10 @@ func (s *history) actions(*app) []action {
 			return nil
 		}}
 	}
+	r, _ := s.chosen()
 	return []action{
 		on(keyOpen, func(a *app, r model.Revision) tea.Cmd { return a.open(&revision{rev: r}) }),
-		on(keyUndo, func(a *app, r model.Revision) tea.Cmd { return a.proposeUndo(r) }),
+		on(undoKey(a, r), func(a *app, r model.Revision) tea.Cmd { return a.proposeUndo(r) }),
 	}
 }
 
@@ -175,9 +176,17 @@ type revision struct {
 func (s *revision) title() string                                { return fmt.Sprintf("Revision %d", s.rev.Number) }
 func (s *revision) refresh(*app, map[model.Ref]struct{}) tea.Cmd { return nil }
 
-func (s *revision) actions(*app) []action {
+// undoKey is the key that undoes a revision, for those who may.
+func undoKey(a *app, r model.Revision) binding {
+	if a.mayUndo(r) {
+		return keyUndo
+	}
+	return keyUndo.by(model.RoleAdmin)
+}
+
+func (s *revision) actions(a *app) []action {
 	return []action{
-		{binding: keyUndo, do: func(a *app) tea.Cmd { return a.proposeUndo(s.rev) }},
+		{binding: undoKey(a, s.rev), do: func(a *app) tea.Cmd { return a.proposeUndo(s.rev) }},
 		{binding: bind("↓", "", "scroll down", "down", "j", "pgdown"), do: func(*app) tea.Cmd { s.top += 5; return nil }},
 		{binding: bind("↑", "", "scroll up", "up", "k", "pgup"), do: func(*app) tea.Cmd { s.top = max(s.top-5, 0); return nil }},
 	}

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -56,8 +57,21 @@ func (a *app) may(need model.Role) bool {
 	return slices.Index(ranks, a.lab.User().Role) >= slices.Index(ranks, need)
 }
 
-// mayUndo tells whether the user may undo a revision.
-func (a *app) mayUndo(model.Revision) bool { return a.may(keyUndo.need) }
+// mayUndo tells whether the user may undo a revision: an operator, where it
+// only switched something.
+func (a *app) mayUndo(rev model.Revision) bool {
+	if a.may(model.RoleAdmin) {
+		return true
+	}
+	for _, c := range rev.Changes {
+		for _, d := range diff(c) {
+			if d.key != "running" && d.key != "enabled" && d.key != "hold" && !strings.HasPrefix(d.key, "power_") {
+				return false
+			}
+		}
+	}
+	return a.may(keyUndo.need)
+}
 
 // The key map. Screens say which of these work on them; the help and the
 // bottom line are made from what they say.
@@ -83,8 +97,8 @@ var (
 	keyLog      = bind("l", "log", "the log of the run under way, or of the last one")
 	keyActivate = bind("a", "activate", "make it the active profile; shows what appears and goes", "a", "enter").by(model.RoleAdmin)
 	keyOutlet   = bind("o", "on/off", "switch on or off; asks, and says what loses power", "o", "space", "enter").by(model.RoleOperator)
-	keyUndo     = bind("u", "undo", "undo this revision").by(model.RoleAdmin)
-	keyUndoLast = bind("u", "", "undo your last change")
+	keyUndo     = bind("u", "undo", "undo this revision").by(model.RoleOperator)
+	keyUndoLast = bind("u", "", "undo your last change").by(model.RoleOperator)
 	keySection  = bind("←/→", "VMs/runs", "VMs or runs", "left", "right", "[", "]")
 	keyFollow   = bind("f", "follow", "follow the log's end again; end and G too", "f")
 	keySteps    = bind("r", "steps", "show or hide the steps")

@@ -81,8 +81,8 @@ func (a *app) globalKey(k tea.KeyPressMsg) tea.Cmd {
 			a.filter = &in
 		}
 	case keyUndoLast.is(k):
-		if !a.may(keyUndo.need) && a.last.Number == 0 {
-			return a.refuse(keyUndo.need)
+		if !a.may(keyUndoLast.need) {
+			return a.refuse(keyUndoLast.need)
 		}
 		if a.last.Number == 0 {
 			return a.say(inkDim, signNone, "you have changed nothing in this session; 7 shows the history")

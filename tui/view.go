@@ -201,7 +201,7 @@ func (a *app) bindings() []binding {
 	}
 	_, isList := a.top().(listed)
 	for _, b := range globals(isList, len(a.stack) > 1) {
-		if !taken[b.keys[0]] {
+		if !taken[b.keys[0]] && a.may(b.need) {
 			out = append(out, b)
 		}
 	}
