@@ -24,6 +24,7 @@ const (
 type salts struct {
 	s    *Server
 	wake chan struct{}
+	pki  string // the masters' folder of keys; empty is Salt's own
 
 	mu  sync.Mutex
 	all map[string]*saltMaster // by name
@@ -143,7 +144,7 @@ func (a *salts) align(ctx context.Context, running *sync.WaitGroup) error {
 
 // reach is how a master's command line is reached.
 func (a *salts) reach(made model.SaltMaster) (salt.Master, error) {
-	m := salt.Master{Name: made.Name, Reach: made.Reach}
+	m := salt.Master{Name: made.Name, Reach: made.Reach, PKI: a.pki}
 	if slices.Equal(made.Reach, []string{model.ReachLocal}) {
 		m.Reach = nil
 	}
