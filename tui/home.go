@@ -12,6 +12,7 @@ import (
 type home struct {
 	list list
 	name int // width of the names
+	room int // lines that notes have
 }
 
 func (s *home) title() string { return "Hypervisors" }
@@ -23,6 +24,9 @@ func (s *home) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
 		r := &a.cache.hvs[i]
 		keys = append(keys, r.Name)
 		search = append(search, fmt.Sprintf("name:%s power:%s agent:%s phase:%s", r.Name, r.st.Power, r.st.Agent, r.st.Phase))
+	}
+	if s.room = max(s.room, len(a.cache.notes)); dirty == nil {
+		s.room = len(a.cache.notes)
 	}
 	s.list.set(keys, search)
 	s.name = widest(keys, 8, 24)
@@ -83,15 +87,17 @@ func (s *home) draw(a *app, w, h int) []line {
 	return append(notes, s.table(a, w, body)...)
 }
 
-// notes has its place whether there is something to say or not.
+// notes takes as much room as there is to say. While it is looked at the room
+// only grows, so that the list does not jump each time something is well again.
 func (s *home) notes(a *app, w, h int) []line {
-	room := 1
+	most := 1
 	switch {
 	case h >= 30:
-		room = 4
+		most = 4
 	case h >= 16:
-		room = 3
+		most = 3
 	}
+	room := max(min(s.room, most), 1)
 	out := make([]line, room, room+1)
 	all := a.cache.notes
 	for i := range room {
@@ -108,7 +114,7 @@ func (s *home) notes(a *app, w, h int) []line {
 	case len(all) > room:
 		out[room-1] = text(inkWarn, fmt.Sprintf(" %s %d more need attention", signWarn, len(all)-room+1))
 	}
-	if room > 1 {
+	if most > 1 {
 		out = append(out, nil)
 	}
 	return out

@@ -124,3 +124,37 @@ func TestNotice(t *testing.T) {
 		t.Error("it is not in the help")
 	}
 }
+
+// TestNotesTakeTheRoomTheyNeed checks that one note leaves no hole, and that
+// the list stays where it is while one is looking.
+func TestNotesTakeTheRoomTheyNeed(t *testing.T) {
+	lab := newLab()
+	in := func(phase model.Phase) {
+		lab.mu.Lock()
+		st := lab.status
+		lab.status.Hypervisors = map[string]model.HypervisorStatus{}
+		for name, hv := range st.Hypervisors {
+			hv.Phase = model.PhaseInSync
+			if name == "nuc" || name == "tower" {
+				hv.Phase = phase
+			}
+			lab.status.Hypervisors[name] = hv
+		}
+		lab.status.Outlets = nil
+		lab.mu.Unlock()
+		lab.hub.Publish(model.Ref{Kind: model.KindHypervisor, Name: "nuc"})
+	}
+	in(model.PhaseInSync)
+	d := drive(t, lab, 80, 24)
+	table := func(row int) func() bool {
+		return func() bool { return strings.Contains(strings.Split(d.screen(), "\n")[row], "GUESTS") }
+	}
+	d.until("the table below one line", table(4))
+	in(model.PhaseHeld)
+	d.until("the table below two lines", table(5))
+	in(model.PhaseInSync)
+	d.see("All is well")
+	d.until("the table where it was", table(5))
+	d.press("2", "1")
+	d.until("the table below one line", table(4))
+}
