@@ -14,6 +14,8 @@ import (
 
 	"homelab/agent/wire"
 	"homelab/model"
+	"homelab/server/command"
+	"homelab/tui"
 )
 
 const (
@@ -121,11 +123,15 @@ func (s *Server) handleSession(sess ssh.Session) {
 			_ = sess.Exit(exitUsage)
 			return
 		}
+		if screen, ok := command.Opens(lab.State(), tui.Screens(), args); ok && win != nil {
+			s.runDashboard(sess, lab, win, screen, log)
+			return
+		}
 		s.runCommand(sess, lab, args, win, log)
 	case win == nil:
 		s.explain(sess, lab)
 	default:
-		s.runDashboard(sess, lab, win, log)
+		s.runDashboard(sess, lab, win, nil, log)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"homelab/server/command"
+	"homelab/tui"
 )
 
 const exitUsage = 2
@@ -33,7 +34,7 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, cancel) })
 
 	start := time.Now()
-	stdio := command.IO{In: sess, Out: sess, Err: sess.Stderr(), Address: lab.address}
+	stdio := command.IO{In: sess, Out: sess, Err: sess.Stderr(), Address: lab.address, Screens: tui.Screens()}
 	if win != nil {
 		helpers.Go(func() {
 			select {

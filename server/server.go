@@ -44,6 +44,9 @@ type Options struct {
 	Version        string
 	Log            *slog.Logger
 	Out            io.Writer // gets the line to type, and the keys that became admin
+	// Notice is what is good to know of this server all the time; dashboards
+	// show it quietly.
+	Notice string
 	// Simulated is called when a simulated outlet has been switched.
 	Simulated func(outlet string, on bool)
 	// Metrics serves Prometheus on it if it is not nil; closed by Run.

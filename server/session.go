@@ -17,13 +17,14 @@ import (
 )
 
 // runDashboard runs the dashboard on a session with a pty until the person
-// quits, the client is gone, or the server stops. The session has a context of
+// quits, the client is gone, or the server stops. It begins with the home
+// screen, or the one that is named. The session has a context of
 // its own: the connection's outlives it.
-func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, log *slog.Logger) {
+func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, screen []string, log *slog.Logger) {
 	ctx, cancel := context.WithCancel(sess.Context())
 	defer cancel()
 	in := &endingReader{r: sess}
-	p := s.program(ctx, sess, lab, win, in)
+	p := s.program(ctx, sess, lab, win, in, screen)
 	// Quitting waits for the program's loop, which a client that reads nothing
 	// may hold up: nobody else waits with it.
 	quit := func() { go p.Quit() }
@@ -53,11 +54,11 @@ func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, log *slog
 }
 
 // program is the dashboard's program for one session's terminal.
-func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, in io.Reader) *tea.Program {
+func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, in io.Reader, screen []string) *tea.Program {
 	env := environ(sess, win)
 	profile := colours(env)
 	width, height := win.get()
-	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII})
+	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, Notice: s.opts.Notice, Open: screen})
 	return tea.NewProgram(root,
 		tea.WithContext(ctx),
 		tea.WithInput(in),

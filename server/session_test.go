@@ -15,6 +15,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	gossh "golang.org/x/crypto/ssh"
 
+	"homelab/model"
 	"homelab/server/command"
 	"homelab/tui"
 )
@@ -431,5 +432,34 @@ func TestCommandsAreSplitStrictly(t *testing.T) {
 	}
 	if n := len(l.srv.store.State().Profiles); n != 2 {
 		t.Errorf("%d profiles", n)
+	}
+}
+
+func TestOpenShowsAScreen(t *testing.T) {
+	l := startLab(t)
+	l.commit(model.Add(model.Profile{Name: "weekend"}))
+	s, err := l.dial(l.key).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	x := &terminal{s: s, done: make(chan error, 1)}
+	if x.in, err = s.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	s.Stdout, s.Stderr = x, &x.errs
+	if err := s.RequestPty("xterm-256color", 30, 100, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start("open profiles"); err != nil {
+		t.Fatal(err)
+	}
+	go func() { x.done <- s.Wait() }()
+	eventually(t, "that screen is drawn", x.shows("weekend"))
+	if _, err := io.WriteString(x.in, "q"); err != nil {
+		t.Fatal(err)
+	}
+	if status := x.ended(t); status != 0 {
+		t.Errorf("status %d", status)
 	}
 }

@@ -26,6 +26,9 @@ type IO struct {
 	PTY      bool   // a person sits at a terminal: ask, colour, cut lines
 	Width    int    // columns of that terminal; 0 is unknown
 	Address  string // HOST:PORT that the client connected to
+	// Screens are those of the dashboard; opening one is not done here, see
+	// [Opens].
+	Screens []string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }

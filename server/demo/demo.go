@@ -63,6 +63,9 @@ type runner struct {
 
 // Run runs the demo until the person quits the dashboard or ctx ends.
 func Run(ctx context.Context, opts Options) error {
+	if !opts.Headless && !isTerminal() {
+		return errors.New("this is not a terminal: use `homelab demo --headless` and connect with ssh")
+	}
 	folder, cleanup, err := dataFolder(opts.Data)
 	if err != nil {
 		return err
@@ -88,6 +91,10 @@ func Run(ctx context.Context, opts Options) error {
 
 func dataFolder(data string) (folder string, cleanup func(), err error) {
 	if data != "" {
+		// What is printed must hold in every folder.
+		if data, err = filepath.Abs(data); err != nil {
+			return "", nil, err
+		}
 		return data, func() {}, os.MkdirAll(data, 0o700)
 	}
 	folder, err = os.MkdirTemp("", "homelab-demo-")
@@ -104,8 +111,10 @@ func (r *runner) run(cancel context.CancelFunc) error {
 	if err != nil {
 		return err
 	}
+	config := filepath.Join(r.folder, "ssh")
+	again := "ssh -F " + quoted(config) + " demo"
 	r.srv, err = server.New(server.Options{
-		Data: filepath.Join(r.folder, "server"), Listener: ln, Version: r.opts.Version, Log: r.log, Out: io.Discard,
+		Data: filepath.Join(r.folder, "server"), Listener: ln, Version: r.opts.Version, Log: r.log, Out: io.Discard, Notice: "a second terminal: " + again,
 		AuthorizedKeys: append([]string{keyFile + ".pub"}, personalKeys()...), Simulated: r.switched,
 	})
 	if err != nil {
@@ -113,6 +122,9 @@ func (r *runner) run(cancel context.CancelFunc) error {
 		return err
 	}
 	failed := make(chan error, 1)
+	if err := writeConfig(config, keyFile, ln.Addr(), r.srv.HostKey()); err != nil {
+		return err
+	}
 	r.wg.Add(1)
 	go func() {
 		defer r.wg.Done()
@@ -130,22 +142,14 @@ func (r *runner) run(cancel context.CancelFunc) error {
 		return err
 	}
 	if r.opts.Headless {
-		fmt.Printf("%s\n", connectLine(r.srv.Addr(), keyFile))
+		fmt.Println(again)
 		fmt.Fprintln(os.Stderr, "the demo runs until Ctrl-C")
 		<-r.ctx.Done()
-	} else {
-		fmt.Fprintf(os.Stderr, "a second terminal:  %s\n", connectLine(r.srv.Addr(), keyFile))
-		if err := attach(r.ctx, r.client); err != nil {
-			return err
-		}
+	} else if err := attach(r.ctx, r.client); err != nil {
+		return err
 	}
 	cancel()
 	return <-failed
-}
-
-func connectLine(addr net.Addr, keyFile string) string {
-	host, port, _ := net.SplitHostPort(addr.String())
-	return fmt.Sprintf("ssh -p %s -i %s -o UserKnownHostsFile=%s demo@%s", port, keyFile, keyFile+".known_hosts", host)
 }
 
 // fill gives a new lab its contents; one that is kept from an earlier demo
