@@ -16,6 +16,9 @@ const (
 	firstPause = time.Second // before a stream that ended is started again
 	lastPause  = time.Minute
 	readPause  = 5 * time.Second // between two readings of everything
+
+	defaultLoop = time.Minute // Salt's own loop_interval, and Setup's
+	defaultPoll = 5 * time.Minute
 )
 
 // Snapshot is what is known of one master and its minions; it is immutable.
@@ -65,10 +68,10 @@ type source interface {
 // NewFollower makes a follower; Run starts it.
 func NewFollower(opts Options) *Follower {
 	if opts.LoopInterval <= 0 {
-		opts.LoopInterval = time.Minute
+		opts.LoopInterval = defaultLoop
 	}
 	if opts.Poll <= 0 {
-		opts.Poll = 5 * time.Minute
+		opts.Poll = defaultPoll
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)

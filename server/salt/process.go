@@ -36,8 +36,17 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// kill ends the group, apart from what sudo runs as somebody else: that ends
-// by itself.
+// stop ends the group and tells whether it did: first with SIGTERM, which sudo
+// passes on to what it runs as somebody else, then with SIGKILL.
+func (p *process) stop() bool {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
+	if p.ends(grace) {
+		return true
+	}
+	p.kill()
+	return p.ends(2 * grace)
+}
+
 func (p *process) kill() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 
 // ends waits for the end, but not for ever: what cannot be killed is left.

@@ -51,8 +51,7 @@ func (m Master) start(ctx context.Context, stdin string, out io.Writer, words ..
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		p.kill()
-		ended := p.ends(2 * grace)
+		ended := p.stop()
 		stdout.shut()
 		stderr.shut()
 		if !ended {

@@ -68,11 +68,8 @@ func (c *child) Read() ([]byte, error) { return readLine(c.r) }
 func (c *child) Close() error {
 	_ = c.stdin.Close()
 	defer c.out.Close()
-	if !c.ends(grace) {
-		c.kill()
-		if !c.ends(grace) {
-			return errors.New("it cannot be ended")
-		}
+	if !c.ends(grace) && !c.stop() {
+		return errors.New("it cannot be ended")
 	}
 	c.kill() // whoever stayed in the group
 	if said := c.stderr.String(); said != "" {

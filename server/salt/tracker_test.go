@@ -144,6 +144,12 @@ func TestTracker(t *testing.T) {
 			{keys(Keys{Rejected: web}), "key rejected"},
 			{keys(Keys{}), "-"},
 		},
+		"seen since keys were listed": {
+			{event(start), "up"},
+			{func(tr *Tracker, now time.Time) { tr.Keys(now.Add(-time.Minute), now, Keys{}) }, "up"},
+			{func(tr *Tracker, now time.Time) { tr.Keys(now.Add(-time.Minute), now, Keys{Pending: web}) }, "up"},
+			{keys(Keys{}), "-"},
+		},
 		"newer releases": {
 			{event(`salt/auth	{"result": true, "act": "pend", "id": "web"}`), "key pending"},
 			{event(`salt/key	{"result": true, "act": "accepted", "id": "web"}`), "never seen"},
