@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,10 @@ type fields[T any] struct {
 	s     *session
 	cmd   *cobra.Command
 	flags []string
-	set   []func(*T)
+	set   []func(*T) error
+
+	secrets []secretFlag
+	found   bool // where it is, so that its address is no setting
 }
 
 func newFields[T any](s *session, cmd *cobra.Command) *fields[T] {
@@ -24,21 +28,29 @@ func newFields[T any](s *session, cmd *cobra.Command) *fields[T] {
 
 // on runs apply if the flag was given.
 func (f *fields[T]) on(flag string, apply func(*T)) {
+	f.try(flag, func(obj *T) error { apply(obj); return nil })
+}
+
+// try is on for what may be refused.
+func (f *fields[T]) try(flag string, apply func(*T) error) {
 	f.flags = append(f.flags, flag)
-	f.set = append(f.set, func(obj *T) {
+	f.set = append(f.set, func(obj *T) error {
 		if f.given(flag) {
-			apply(obj)
+			return apply(obj)
 		}
+		return nil
 	})
 }
 
 func (f *fields[T]) given(flag string) bool { return f.cmd.Flags().Changed(flag) }
 
-// apply sets what was given.
-func (f *fields[T]) apply(obj *T) {
+// apply sets what was given; its error is only for flags that may be refused.
+func (f *fields[T]) apply(obj *T) error {
+	var errs []error
 	for _, set := range f.set {
-		set(obj)
+		errs = append(errs, set(obj))
 	}
+	return errors.Join(errs...)
 }
 
 // some tells whether any field was given.
@@ -157,7 +169,7 @@ func sameFlag(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	switch name {
 	case "memory-mib", "disk-gib", "extra-disk-gib":
 		name = name[:strings.LastIndexByte(name, '-')]
-	case "profiles", "outlets", "groups", "ssh-keys":
+	case "profiles", "outlets", "groups", "ssh-keys", "headers":
 		name = strings.TrimSuffix(name, "s")
 	}
 	return pflag.NormalizedName(name)

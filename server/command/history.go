@@ -133,9 +133,22 @@ func undoCommand(s *session) *cobra.Command {
 			edit:   reverse(revs[0]),
 			revert: n,
 			done:   fmt.Sprintf("revision %d (%s) is undone", n, what(revs[0])),
+			then:   func(bool) error { s.tellMissing(revs[0]); return nil },
 		})
 	}
 	return cmd
+}
+
+// tellMissing says which secrets did not come back with what was undone.
+func (s *session) tellMissing(rev model.Revision) {
+	for _, c := range rev.Changes {
+		if c.Kind != model.KindOutlet {
+			continue
+		}
+		for _, field := range s.lab.MissingSecrets(c.Name) {
+			s.notef("the %s of outlet %s is not known any more; set it again: outlet edit %s --%s -", field, clean(c.Name), shellQuote(c.Name), field)
+		}
+	}
 }
 
 // touched tells whether something that a revision changed was changed again.

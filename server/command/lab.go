@@ -39,6 +39,16 @@ type Lab interface {
 	// CycleOutlet takes the power of an outlet away for a moment and gives it
 	// back, with the same conditions as off.
 	CycleOutlet(ctx context.Context, name string, force bool) error
+	// SetSecret keeps a secret of an outlet's device, which nothing shows again;
+	// an empty value forgets it.
+	SetSecret(ctx context.Context, via, outlet, field, value string) error
+	// MissingSecrets are the secrets that an outlet's device needs and that are
+	// not known any more.
+	MissingSecrets(outlet string) []string
+	// Probe finds out what device is at an address.
+	Probe(ctx context.Context, address string) ([]model.FoundDevice, error)
+	// TestOutlet asks an outlet's device whatever it can say, and orders nothing.
+	TestOutlet(ctx context.Context, name string) (model.DeviceReport, error)
 	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
 	Approve(ctx context.Context, run uint64) error
 	Cancel(ctx context.Context, run uint64) error

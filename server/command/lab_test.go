@@ -92,7 +92,7 @@ func (l *testLab) Undo(_ context.Context, via string, n uint64) (model.Revision,
 func (l *testLab) NotifySet() []string { return l.Secrets(model.SettingsRef) }
 
 func (l *testLab) SetNotify(field, value string) error {
-	return l.SetSecret(model.SettingsRef, field, value)
+	return l.Store.SetSecret(model.SettingsRef, field, value)
 }
 
 func (l *testLab) NotifyTest(context.Context) (map[string]error, error) {
@@ -274,5 +274,46 @@ func (l *testLab) SaltAccept(_ context.Context, master, id, fingerprint string) 
 }
 
 func (l *testLab) SaltSetup(master string) (string, error) { return "for " + master + "\n", nil }
+
+func (l *testLab) SetSecret(_ context.Context, _, outlet, field, value string) error {
+	return l.Store.SetSecret(model.Ref{Kind: model.KindOutlet, Name: outlet}, field, value)
+}
+
+func (l *testLab) MissingSecrets(outlet string) []string {
+	var missing []string
+	for _, field := range l.State().Outlets[outlet].Secrets {
+		if _, ok := l.Secret(model.Ref{Kind: model.KindOutlet, Name: outlet}, field); !ok {
+			missing = append(missing, field)
+		}
+	}
+	return missing
+}
+
+// Probe finds a Shelly at 10.0.0.30, two things at 10.0.0.31, a plug of plain
+// URLs at 10.0.0.32 and nothing elsewhere.
+func (l *testLab) Probe(_ context.Context, address string) ([]model.FoundDevice, error) {
+	shelly := model.FoundDevice{Outlet: model.Outlet{Driver: model.DriverShelly, Shelly: model.ShellyOutlet{Address: address}}, About: "a Shelly Plug"}
+	switch address {
+	case "10.0.0.30":
+		return []model.FoundDevice{shelly}, nil
+	case "10.0.0.31":
+		return []model.FoundDevice{shelly, {Outlet: model.Outlet{Driver: model.DriverIPMI}, About: "a controller with IPMI"}}, nil
+	case "10.0.0.32":
+		return []model.FoundDevice{{About: "an old plug", Outlet: model.Outlet{
+			Driver: model.DriverHTTP, HTTP: model.HTTPOutlet{OnURL: "http://10.0.0.32/on", OffURL: "http://10.0.0.32/off"},
+		}}}, nil
+	}
+	return nil, nil
+}
+
+// TestOutlet answers what is known of the outlet.
+func (l *testLab) TestOutlet(_ context.Context, name string) (model.DeviceReport, error) {
+	o := l.State().Outlets[name]
+	if strings.HasPrefix(name, "dead") {
+		return model.DeviceReport{}, errors.New("the device at 10.0.0.9 did not answer in time")
+	}
+	watts := 12.5
+	return model.DeviceReport{State: l.Status().Outlets[name].State, Askable: o.Askable(), Cycles: true, Watts: &watts, TookMS: 20}, nil
+}
 
 var _ Lab = (*testLab)(nil)

@@ -20,6 +20,10 @@ type noun[T any] struct {
 	name   func(*T) *string
 	fresh  func(name string) T
 	fields func(*fields[T])
+	// prepare makes of a new thing what its flags can be applied to.
+	prepare func(*fields[T], *T) error
+	// secret notes on the thing which secrets it was given.
+	secret func(*T, map[string]string) error
 	// complete fills in what add was not told, or says what to choose from.
 	complete func(*fields[T], *T) error
 	next     string // what to do once one is added, with %s for its name
@@ -118,7 +122,18 @@ func (n noun[T]) add(example, long string) *cobra.Command {
 			return &model.ExistsError{Ref: model.Ref{Kind: n.kind, Name: args[0]}}
 		}
 		thing := n.fresh(args[0])
-		f.apply(&thing)
+		secrets, err := f.readSecrets(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if n.prepare != nil {
+			if err := n.prepare(f, &thing); err != nil {
+				return err
+			}
+		}
+		if err := n.apply(f, &thing, secrets); err != nil {
+			return err
+		}
 		if n.complete != nil {
 			if err := n.complete(f, &thing); err != nil {
 				return err
@@ -128,6 +143,9 @@ func (n noun[T]) add(example, long string) *cobra.Command {
 			edit: model.Add(thing),
 			done: fmt.Sprintf("%s %s is added", n.kind.Word(), args[0]),
 			then: func(bool) error {
+				if err := n.s.keepSecrets(cmd.Context(), args[0], secrets); err != nil {
+					return err
+				}
 				if n.next != "" {
 					n.s.notef("next: "+n.next, shellQuote(args[0]))
 				}
@@ -136,6 +154,14 @@ func (n noun[T]) add(example, long string) *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// apply sets what was given, and notes the secrets among that.
+func (n noun[T]) apply(f *fields[T], obj *T, secrets map[string]string) error {
+	if err := f.apply(obj); err != nil || n.secret == nil {
+		return err
+	}
+	return n.secret(obj, secrets)
 }
 
 func (n noun[T]) edit(example string) *cobra.Command {
@@ -156,10 +182,20 @@ func (n noun[T]) edit(example string) *cobra.Command {
 		if !f.some() {
 			return &usageError{err: fmt.Errorf("nothing to change was given"), hint: seeHelp(cmd)}
 		}
+		secrets, err := f.readSecrets(cmd.Context())
+		if err != nil {
+			return err
+		}
+		name := args[0]
 		return n.s.commit(cmd.Context(), opts, change{
-			edit: model.Change(args[0], *base, func(obj *T) error { f.apply(obj); return nil }),
+			edit: model.Change(args[0], *base, func(obj *T) error {
+				err := n.apply(f, obj, secrets)
+				name = *n.name(obj)
+				return err
+			}),
 			done: fmt.Sprintf("%s %s is changed", n.kind.Word(), args[0]),
 			same: fmt.Sprintf("%s %s is like that", n.kind.Word(), args[0]),
+			then: func(bool) error { return n.s.keepSecrets(cmd.Context(), name, secrets) },
 		})
 	}
 	return cmd

@@ -18,7 +18,7 @@ func outlets(s *session) noun[model.Outlet] {
 		all:    func(st *model.State) map[string]model.Outlet { return st.Outlets },
 		name:   func(o *model.Outlet) *string { return &o.Name },
 		fresh:  func(name string) model.Outlet { return model.Outlet{Name: name, Driver: model.DriverHTTP} },
-		fields: outletFields,
+		fields: outletFields, prepare: chooseDriver, secret: noteSecrets,
 		json: func(st *model.State, o model.Outlet) any {
 			return outletJSON{withoutSecrets(o), feeds(st, o.Name), s.outletStatus(o.Name)}
 		},
@@ -41,20 +41,15 @@ func outlets(s *session) noun[model.Outlet] {
 }
 
 func outletFields(f *fields[model.Outlet]) {
-	f.text("driver", "http or simulated", func(o *model.Outlet) *string { return &o.Driver })
+	driver := f.cmd.Flags().String("driver", "", "what it is: "+orList(model.Drivers())+"; found out from --address where it is left away")
+	f.on("driver", func(o *model.Outlet) { o.SetDriver(*driver) })
 	f.list("group", "groups that it belongs to, such as computers", func(o *model.Outlet) *[]string { return &o.Groups })
 	f.list("requires", "outlets that must be on before it", func(o *model.Outlet) *[]string { return &o.Requires })
 	f.truth("essential", "it carries the server or the way to it: left out of --all", func(o *model.Outlet) *bool { return &o.Essential })
-	f.text("method", "HTTP method of on and off; empty is GET", func(o *model.Outlet) *string { return &o.HTTP.Method })
-	f.text("on-url", "asked to switch on", func(o *model.Outlet) *string { return &o.HTTP.OnURL })
-	f.text("off-url", "asked to switch off", func(o *model.Outlet) *string { return &o.HTTP.OffURL })
-	f.text("on-body", "sent to switch on", func(o *model.Outlet) *string { return &o.HTTP.OnBody })
-	f.text("off-body", "sent to switch off", func(o *model.Outlet) *string { return &o.HTTP.OffBody })
-	f.text("status-url", "asked for its state; empty: it cannot be asked", func(o *model.Outlet) *string { return &o.HTTP.StatusURL })
-	f.text("on-match", "regular expression of a status that is on", func(o *model.Outlet) *string { return &o.HTTP.OnMatch })
-	f.text("off-match", "regular expression of a status that is off", func(o *model.Outlet) *string { return &o.HTTP.OffMatch })
-	f.choices("driver", model.DriverHTTP, model.DriverSimulated)
-	f.choices("method", "GET", "POST", "PUT")
+	f.number("delay-seconds", "pause after it is switched, before the next one is: many at once trip a fuse", func(o *model.Outlet) *int { return &o.DelaySeconds })
+	f.amount("idle-watts", "what it feeds counts as off when its meter says less", func(o *model.Outlet) *float64 { return &o.IdleWatts })
+	f.choices("driver", model.Drivers()...)
+	deviceFlags(f)
 	f.suggest("requires", model.KindOutlet)
 }
 
@@ -88,13 +83,7 @@ func outletDetail(s *session, st *model.State, o model.Outlet) []pair {
 		pair{"essential", cell{text: yesNo(o.Essential)}},
 		pair{"driver", cell{text: o.Driver}},
 	)
-	if o.Driver == model.DriverHTTP {
-		pairs = append(pairs,
-			pair{"on", cell{text: or(o.HTTP.Method, "GET") + " " + o.HTTP.OnURL}},
-			pair{"off", cell{text: or(o.HTTP.Method, "GET") + " " + o.HTTP.OffURL}},
-			pair{"status", cell{text: or(o.HTTP.StatusURL, "cannot be asked")}},
-		)
-	}
+	pairs = append(pairs, s.devicePairs(o)...)
 	return append(pairs, pair{"changed", plainCell("%s, in revision %d", s.age(o.Changed), o.Version)})
 }
 
@@ -111,7 +100,17 @@ func withoutSecrets(o model.Outlet) model.Outlet {
 			*at = hidden
 		}
 	}
+	o.HTTP.Headers = slices.Clone(o.HTTP.Headers)
+	for i, line := range o.HTTP.Headers {
+		if name, value, _ := strings.Cut(line, ":"); isSecret(name) && !strings.Contains(value, "{") {
+			o.HTTP.Headers[i] = name + ": " + hidden
+		}
+	}
 	return o
+}
+
+func isSecret(name string) bool {
+	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(strings.ToLower(name), w) })
 }
 
 // secretWords in the name of a URL's parameter say that its value is one.
@@ -127,8 +126,8 @@ func hideURL(text string) string {
 	}
 	parts := strings.Split(u.RawQuery, "&")
 	for i, part := range parts {
-		name, _, has := strings.Cut(part, "=")
-		if has && slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(strings.ToLower(name), w) }) {
+		name, value, has := strings.Cut(part, "=")
+		if has && isSecret(name) && !strings.HasPrefix(value, "{") {
 			parts[i] = name + "=" + hidden
 		}
 	}
@@ -141,11 +140,14 @@ func outletCommand(s *session) *cobra.Command {
 	return parent(
 		&cobra.Command{Use: "outlet", Aliases: []string{"outlets"}, Short: "What switches power: smart plugs and the like"},
 		n.list(), n.show(),
-		n.add("outlet add lamp --driver simulated\noutlet add rack --group computers --on-url http://192.168.1.7/on --off-url http://192.168.1.7/off --status-url http://192.168.1.7/ --on-match '\"on\"' --off-match '\"off\"'",
-			"Add an outlet: anything that switches power over HTTP, or a simulated one. Hypervisors name the outlets that feed them: hypervisor edit NAME --outlet …"),
+		n.add("outlet add lamp --driver simulated\noutlet add plug --address 192.168.1.30 --password -\noutlet add rack --group computers --on-url http://192.168.1.7/on --off-url http://192.168.1.7/off --status-url http://192.168.1.7/ --on-match '\"on\"' --off-match '\"off\"'",
+			`Add an outlet: anything that switches power. With --address and without --driver
+it is found out what answers there. A device's password never stands in the command:
+--password - asks for it, or reads it from standard input. Hypervisors name the
+outlets that feed them: hypervisor edit NAME --outlet …`),
 		n.edit("outlet edit rack --requires switch"),
 		n.remove("Remove outlets that no hypervisor and no other outlet names."),
-		switchOutlet(s, true), switchOutlet(s, false),
+		switchOutlet(s, true), switchOutlet(s, false), cycleOutlet(s), testOutlet(s),
 	)
 }
 
@@ -197,7 +199,7 @@ func (s *session) cutting(names []string, force bool) question {
 		}
 		for _, h := range feeds(st, name) {
 			if status := s.hypervisorStatus(h); up(status) {
-				q.damage = append(q.damage, fmt.Sprintf("%s cuts the power of %s while it is up, with %s running: what they have not written is lost",
+				q.damage = append(q.damage, fmt.Sprintf("%s would cut the power of %s while it is up, with %s running: what they have not written would be lost",
 					name, h, count(status.RunningGuests(), "guest", "guests")))
 				q.word = name
 			}

@@ -113,7 +113,8 @@ func filled(v reflect.Value) reflect.Value {
 		c := reflect.New(v.Type()).Elem()
 		c.Set(v)
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
+			left := v.Field(i).IsZero() && strings.Contains(v.Type().Field(i).Tag.Get("json"), ",omitzero")
+			if v.Type().Field(i).IsExported() && !left {
 				c.Field(i).Set(filled(v.Field(i)))
 			}
 		}

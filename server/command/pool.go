@@ -125,7 +125,9 @@ func editPool(s *session) *cobra.Command {
 		case at < 0:
 			return noPool(h, pool)
 		}
-		f.apply(&h.Pools[at])
+		if err := f.apply(&h.Pools[at]); err != nil {
+			return err
+		}
 		return nil
 	})
 }

@@ -77,8 +77,7 @@ func setSettings(s *session) *cobra.Command {
 				if v := st.Settings.Version; *base != 0 && *base != v {
 					return &model.ConflictError{Ref: model.Ref{Kind: model.KindSettings, Name: string(model.KindSettings)}, Base: *base, Version: v}
 				}
-				f.apply(&st.Settings)
-				return nil
+				return f.apply(&st.Settings)
 			},
 			done: "settings are changed", same: "settings are like that",
 		})

@@ -134,7 +134,9 @@ func shellQuote(word string) string {
 // has its password in it.
 var secretFlags = map[string]bool{
 	"--webhook": true, "--ntfy": true, "--ntfy-token": true,
-	"--on-url": true, "--off-url": true, "--status-url": true, "--on-body": true, "--off-body": true,
+	"--on-url": true, "--off-url": true, "--status-url": true, "--on-body": true, "--off-body": true, "--header": true, "--headers": true,
+	"--on-command": true, "--off-command": true, "--state-command": true, "--cycle-command": true, "--watts-command": true,
+	"--password": true, "--token": true,
 }
 
 // typed is the command as typed, for the revision that it makes: cleaned, cut,
