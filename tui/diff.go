@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"homelab/model"
@@ -12,17 +13,23 @@ import (
 // changedWords says in a few words what a revision changed.
 func changedWords(r model.Revision) string {
 	var parts []string
-	for i, c := range r.Changes {
-		if i == 3 && len(r.Changes) > 4 {
-			parts = append(parts, fmt.Sprintf("%d more", len(r.Changes)-i))
+	changes := withoutReplaced(r.Changes)
+	for i, c := range changes {
+		if i == 3 && len(changes) > 4 {
+			parts = append(parts, fmt.Sprintf("%d more", len(changes)-i))
 			break
 		}
 		name := c.Kind.Word() + " " + c.Name
 		if c.Kind == model.KindSettings {
 			name = "settings"
 		}
-		switch {
+		switch on, switched := activated(c); {
+		case switched && on:
+			parts = append(parts, name+" is active")
 		case len(c.Before) == 0:
+			if isActive(c) {
+				name = "active " + name
+			}
 			parts = append(parts, name+" added")
 		case len(c.After) == 0:
 			parts = append(parts, name+" removed")
@@ -38,6 +45,33 @@ func changedWords(r model.Revision) string {
 		}
 	}
 	return orNone(strings.Join(parts, "; "))
+}
+
+// activated tells whether a change does nothing but make a profile the active
+// one, or another than that.
+func activated(c model.ObjectChange) (on, switched bool) {
+	if c.Kind != model.KindProfile || len(c.Before) == 0 || len(c.After) == 0 {
+		return false, false
+	}
+	d := diff(c)
+	return len(d) == 1 && d[0].after == "true", len(d) == 1 && d[0].key == "active"
+}
+
+// isActive tells of a profile that is the active one after a change.
+func isActive(c model.ObjectChange) bool {
+	return c.Kind == model.KindProfile && decode(c.After)["active"] == true
+}
+
+// withoutReplaced leaves out the profile that is not active any more where
+// another has become it: that says both.
+func withoutReplaced(changes []model.ObjectChange) []model.ObjectChange {
+	if !slices.ContainsFunc(changes, isActive) {
+		return changes
+	}
+	return slices.DeleteFunc(slices.Clone(changes), func(c model.ObjectChange) bool {
+		on, switched := activated(c)
+		return switched && !on
+	})
 }
 
 // fieldDiff is one field before and after.
@@ -96,12 +130,34 @@ func show(v any) string {
 			parts[i] = show(e)
 		}
 		return strings.Join(parts, ", ")
+	case map[string]any:
+		return showObject(v)
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "?"
 	}
 	return string(b)
+}
+
+// showObject says an object that is part of another: by its name and what it is
+// recognized by, else field by field.
+func showObject(m map[string]any) string {
+	if name := show(m["name"]); name != "" {
+		for _, by := range []string{"fingerprint", "path"} {
+			if s := show(m[by]); s != "" {
+				name += " " + s
+			}
+		}
+		return name
+	}
+	var parts []string
+	for _, k := range model.Names(m) {
+		if s := show(m[k]); !empty(s) {
+			parts = append(parts, k+" "+s)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // diffLines shows a revision field by field.

@@ -158,3 +158,32 @@ func TestNotesTakeTheRoomTheyNeed(t *testing.T) {
 	d.press("2", "1")
 	d.until("the table below one line", table(4))
 }
+
+// TestNewerRunIsSaid checks that the log of a run says when its machine has a
+// newer one, and that a key goes there.
+func TestNewerRunIsSaid(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 80, 24)
+	d.press("l")
+	d.see("Run 39", "no space left")
+	d.gone("is newer")
+	lab.mu.Lock()
+	run := model.Run{ID: 42, Hypervisor: "nuc", Kind: model.RunApply, State: model.RunPlanning, Started: noon}
+	st := lab.status
+	lab.status.Hypervisors, lab.status.Runs = map[string]model.HypervisorStatus{}, map[uint64]model.Run{42: run}
+	for name, hv := range st.Hypervisors {
+		if name == "nuc" {
+			hv.Run, hv.Phase = 42, model.PhasePlanning
+		}
+		lab.status.Hypervisors[name] = hv
+	}
+	lab.runs[42] = run
+	lab.mu.Unlock()
+	lab.hub.Publish(model.Ref{Kind: model.KindHypervisor, Name: "nuc"})
+	d.see("run 42 is newer: l shows it", "l run 42")
+	d.press("l")
+	d.see("Run 42", "planning")
+	d.gone("is newer")
+	d.press("esc")
+	d.gone("›") // straight back to where l was pressed
+}

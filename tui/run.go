@@ -62,11 +62,30 @@ func (s *runScreen) read(a *app) tea.Cmd {
 	})
 }
 
+// newer is the newest run of the same machine, if there is a newer one: 0 is none.
+func (s *runScreen) newer(a *app) uint64 {
+	st := a.cache.status.Hypervisors[s.run.Hypervisor]
+	if id := max(st.Run, st.LastRun); id > s.id {
+		return id
+	}
+	return 0
+}
+
 func (s *runScreen) actions(a *app) []action {
+	id := s.newer(a)
+	newest := keyLog
+	newest.short, newest.long = runTag(id), "go to the newest run of this machine"
 	scroll := keyMove
 	scroll.short, scroll.long = "scroll", "scroll the log; also j k, pgup pgdown, ctrl+u ctrl+d, g G"
 	scroll.keys = append([]string{"b", "space"}, scroll.keys...)
 	return []action{
+		action{binding: newest, do: func(a *app) tea.Cmd {
+			if id == 0 {
+				return a.say(inkDim, signNone, "this is the newest run of "+s.run.Hypervisor)
+			}
+			a.stack = a.stack[:len(a.stack)-1]
+			return a.open(newRunScreen(id))
+		}}.only(id != 0),
 		action{binding: keyApprove, do: func(a *app) tea.Cmd { return approve(a, &s.run) }}.only(s.run.State == model.RunWaiting),
 		action{binding: keyCancel, do: func(a *app) tea.Cmd { return cancelRun(a, &s.run) }}.only(s.known && !s.run.State.Ended()),
 		action{binding: keyFollow, do: func(a *app) tea.Cmd {
@@ -106,7 +125,8 @@ func (s *runScreen) draw(a *app, w, h int) []line {
 	return append(append(top, steps...), s.logBlock(a, w, body-len(steps))...)
 }
 
-// summary is two lines: where the run is, and what is wrong or waited for.
+// summary is where the run is, what is wrong or waited for, and whether there
+// is a newer one.
 func (s *runScreen) summary(a *app, w int) []line {
 	r := s.run
 	sign, colour := runSign(r.State)
@@ -127,7 +147,11 @@ func (s *runScreen) summary(a *app, w int) []line {
 	if a.h < 16 {
 		return []line{l, second}
 	}
-	return []line{l, second, nil}
+	var third line
+	if id := s.newer(a); id != 0 {
+		third = line{{" " + signRun + " " + runTag(id) + " is newer: ", inkBusy}, {"l", inkKey}, {" shows it", inkBusy}}
+	}
+	return []line{l, second, third}
 }
 
 // steps lists the resources, those under way in sight.
