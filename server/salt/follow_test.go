@@ -47,11 +47,24 @@ func newFakeSource() *fakeSource {
 func (s *fakeSource) Keys(context.Context) (Keys, error) {
 	s.mu.Lock()
 	s.read = append(s.read, time.Now())
+	keys := s.keys
 	s.mu.Unlock()
-	return s.keys()
+	return keys()
 }
 
-func (s *fakeSource) Status(context.Context) (Status, error) { return s.status() }
+func (s *fakeSource) Status(context.Context) (Status, error) {
+	s.mu.Lock()
+	status := s.status
+	s.mu.Unlock()
+	return status()
+}
+
+// set changes the master while it is followed.
+func (s *fakeSource) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
 
 func (s *fakeSource) StartApply(context.Context, []string) (string, error) {
 	s.apply()
@@ -194,7 +207,7 @@ func TestFollowReplay(t *testing.T) {
 		if got := words(f.Snapshot().Minions); got != `bad failed: always_fails: Command "echo to-out; echo to-err >&2; exit 3" run; db never seen; rogue key rejected` {
 			t.Errorf("after the gap: %s", got)
 		}
-		s.keys = func() (Keys, error) { return Keys{}, errors.New("not asked yet") }
+		s.set(func() { s.keys = func() (Keys, error) { return Keys{}, errors.New("not asked yet") } })
 		at(1180)
 		if got := words(f.Snapshot().Minions); !strings.HasSuffix(got, "vm1 configured, 2 changed; web configured, 1 changed") {
 			t.Errorf("at the end: %s", got)
@@ -289,7 +302,7 @@ func TestFollowDown(t *testing.T) {
 		if s := f.Snapshot(); s.Reached || s.Since.IsZero() || s.Error != "not responding" || len(s.Keys.Accepted) != 1 || words(s.Minions) != "web configured" {
 			t.Errorf("while it is down: %+v", s)
 		}
-		s.status = up
+		s.set(func() { s.status = up })
 		pass(6 * time.Minute)
 		if s := f.Snapshot(); !s.Reached || s.Error != "" || words(s.Minions) != "web configured" {
 			t.Errorf("when it is up: %+v", s)
@@ -316,11 +329,13 @@ func TestApply(t *testing.T) {
 			s.say(ret(job2, broken, 2, "")) // another job
 			s.say(ret(job1, good, 0, queue))
 		}
-		go func() { // one result comes while nobody listens
-			<-time.After(10 * time.Second)
-			s.lookup = func(string) (map[string]model.SaltResult, error) { return lookedUp, nil }
-		}()
 		begin := time.Now()
+		s.lookup = func(string) (map[string]model.SaltResult, error) {
+			if time.Since(begin) < 10*time.Second {
+				return nil, nil
+			}
+			return lookedUp, nil // its event came while nobody listened
+		}
 		var got []string
 		err := f.Apply(t.Context(), []string{"web", "db", "gone", "stranger"}, func(o Outcome) {
 			at := time.Since(begin).Round(time.Second).String()

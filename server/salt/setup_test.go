@@ -48,7 +48,8 @@ func TestSetup(t *testing.T) {
 	}
 	sls := strings.ReplaceAll(file(t, text, "/srv/reactor/homelab-start.sls"), "{{ data['id'] | json }}", `"thinkpad"`)
 	want := map[string]any{"homelab_apply_the_whole_state": map[string]any{"local.state.apply": []any{
-		map[string]any{"tgt": "thinkpad"}, map[string]any{"tgt_type": "list"},
+		map[string]any{"tgt": "thinkpad"},
+		map[string]any{"tgt_type": "list"},
 		map[string]any{"args": []any{map[string]any{"queue": true}}},
 	}}}
 	if diff := cmp.Diff(want, parse(t, sls)); diff != "" {
