@@ -26,6 +26,9 @@ func notesOf(c *cache) []note {
 			notes = append(notes, n)
 		}
 		notes = append(notes, foreign(c, &c.hvs[i])...)
+		if d := c.hvs[i].st.Differs; d != "" {
+			notes = append(notes, note{ink: inkWarn, rank: 2, sign: signWarn, hv: c.hvs[i].Name, text: d})
+		}
 	}
 	for _, name := range model.Names(c.status.Outlets) {
 		if st := c.status.Outlets[name]; st.Error != "" {

@@ -19,6 +19,7 @@ type cache struct {
 	notes    []note  // what needs attention, worst first
 	machine  counts
 	guest    counts
+	metered  bool // something measures
 }
 
 // vmTable is the VMs with their guests.
@@ -68,6 +69,7 @@ func look(lab Lab, prev *cache) *cache {
 		c.addHypervisor(c.state.Hypervisors[name], c.at[name], active)
 	}
 	c.notes = notesOf(c)
+	c.metered = c.state.Metering(c.status, model.Names(c.state.Outlets))
 	return c
 }
 

@@ -213,7 +213,7 @@ func TestFilter(t *testing.T) {
 func TestOutletOff(t *testing.T) {
 	lab := newLab()
 	d := drive(t, lab, 100, 30)
-	d.press("4", "end", "o")
+	d.press("4", "end", "f")
 	d.see("nuc is up with 2 running guests", "dns and media", "thinkpad is up", "Type plug-shelf")
 	d.typed("plug-shelf")
 	d.press("enter")

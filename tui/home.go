@@ -58,6 +58,7 @@ func (s *home) actions(a *app) []action {
 	edit := keyEditHV
 	edit.show, edit.short, edit.keys = "e", "edit", []string{"e", "E"}
 	acts = append(acts, hypervisorActions(a, s.chosen, edit)...)
+	acts = append(acts, action{binding: keyWattsAll, do: func(a *app) tea.Cmd { return openPlot(a, "", "") }})
 	return append(acts, action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newHypervisorForm(a, "")) }})
 }
 
@@ -127,22 +128,36 @@ func (s *home) table(a *app, w, h int) []line {
 		{head: "AGENT", w: 7, drop: 4},
 		{head: "GUESTS", w: 6, drop: 2, right: true},
 		{head: "STATE", w: 24, grow: true},
+		{head: "WATTS", w: 8, drop: 5, right: true},
+		{head: "LAST HOUR", w: 12, drop: 6},
 	}
 	if w < 60 {
 		cols[4].w = 16
+	}
+	if !a.cache.metered {
+		cols = cols[:5]
 	}
 	ws := layout(cols, w-3)
 	return s.list.draw(w, h, cols, func(i int) []line {
 		r := &a.cache.hvs[i]
 		sign, word, colour := powerSign(r.st.Power)
 		agent, agentInk := agentWords(r.st.Agent)
-		return []line{
+		cells := []line{
 			text(inkName, r.Name),
 			{{sign, colour}, {" " + word, colour}},
 			text(agentInk, agent),
 			guests(r),
 			phaseLine(r, a.now, ws[4]),
 		}
+		if a.cache.metered {
+			u := a.cache.state.Share(a.cache.status, r.Name)
+			drawn := text(inkText, wattsOf(u.Watts))
+			if u.Watts != nil && len(u.Shared) > 0 {
+				drawn = append(drawn, span{"*", inkWarn}) // the detail says with whom it is shared
+			}
+			cells = append(cells, drawn, spark(model.Recent(a.cache.status, r.Outlets), ws[6]))
+		}
+		return cells
 	})
 }
 

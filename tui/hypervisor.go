@@ -69,6 +69,9 @@ func (s *hypervisor) draw(a *app, w, h int) []line {
 	} else {
 		top = []line{append(line{{" ", inkText}}, phaseLine(r, a.now, w)...)}
 	}
+	if q := running(r.st); q != nil {
+		top = append(top, checklist(r.Name, q, a.now, max(min(len(q.Steps)+2, h-len(top)-7), 1))...)
+	}
 	names := []string{fmt.Sprintf("VMs %d", len(r.vms)), fmt.Sprintf("Runs %d", len(s.runs.list.keys))}
 	heads := line{{" ", inkText}}
 	for i, n := range names {
@@ -104,7 +107,7 @@ func overview(a *app, r *hvRow, w int) []line {
 		fact("machine", text(inkText, machine(r))),
 		fact("config", text(inkText, strings.Join([]string{r.Platform, r.Network, "policy " + r.Policy}, " · "))),
 		fact("applied", applied(a, r)),
-		fact("outlets", text(inkText, orNone(strings.Join(r.Outlets, ", ")))),
+		fact("outlets", append(text(inkText, orNone(strings.Join(r.Outlets, ", "))+"  "), share(a, r, w-12-width(strings.Join(r.Outlets, ", ")))...)),
 	}
 	if st := r.st.Salt; st != nil {
 		out = append(out, fact("salt", saltLine(*st)))
@@ -211,6 +214,9 @@ func hypervisorActions(a *app, row func(a *app) *hvRow, edit binding) []action {
 		on(keyApprove, func(a *app, r *hvRow) tea.Cmd { return approve(a, r.run) }).only(run != nil && run.State == model.RunWaiting),
 		on(keyCancel, func(a *app, r *hvRow) tea.Cmd { return cancelRun(a, r.run) }).only(run != nil),
 		on(keyRemoveHV, removeHypervisor),
+		on(keyWatts, func(a *app, r *hvRow) tea.Cmd { return openPlot(a, model.KindHypervisor, r.Name) }),
+		on(keyRecycle, cycleMachine),
+		{binding: keyAllOff, do: allOff},
 		on(keySalt, func(a *app, r *hvRow) tea.Cmd { return a.open(&saltScreen{name: r.Name}) }),
 		on(keyReapply, func(a *app, r *hvRow) tea.Cmd { return reapply(a, r.Name) }),
 	}
@@ -268,7 +274,7 @@ func hold(a *app, r *hvRow) tea.Cmd {
 
 // power wants a hypervisor on, or off after a question that lists the guests.
 func power(a *app, r *hvRow) tea.Cmd {
-	if !isUp(r.st) && r.PowerWanted != model.PowerWantedOn {
+	if q := r.st.Sequence; !isUp(r.st) && (r.PowerWanted != model.PowerWantedOn || q != nil && q.Error != "") {
 		return a.propose(change{title: "Power " + r.Name + " on", edit: wantPower(r.Name, model.PowerWantedOn)})
 	}
 	up := a.cache.runningOn(r)
@@ -287,9 +293,32 @@ func power(a *app, r *hvRow) tea.Cmd {
 	})
 }
 
+// cycleMachine cuts the power of a machine that is stuck and gives it back.
+func cycleMachine(a *app, r *hvRow) tea.Cmd {
+	lines := []line{text(inkText, "Its power is cut, and given back. That is for a machine that is stuck: off and on by o is gentle.")}
+	if up := a.cache.runningOn(r); len(up) > 0 {
+		lines = append(lines, text(inkBad, fmt.Sprintf("%s lose power without a shutdown: %s.", count(len(up), "running guest"), sentence(up))))
+	} else if isUp(r.st) {
+		lines = append(lines, text(inkBad, "It is up and loses power without a shutdown."))
+	}
+	if shared := a.cache.state.Share(a.cache.status, r.Name).Shared; len(shared) > 0 {
+		lines = append(lines, text(inkBad, "The same outlets feed "+sentence(shared)+"."))
+	}
+	a.overlay = &confirm{
+		title: "Power-cycle " + r.Name + "?", level: loses, name: r.Name, verb: "cut its power", lines: lines,
+		do: func(a *app) tea.Cmd {
+			return a.commit(change{title: "Power-cycle " + r.Name, edit: model.Change(r.Name, 0, func(hv *model.Hypervisor) error {
+				hv.Cycle()
+				return nil
+			})})
+		},
+	}
+	return nil
+}
+
 func wantPower(name, want string) model.Edit {
 	return model.Change(name, 0, func(hv *model.Hypervisor) error {
-		hv.PowerWanted = want
+		hv.Want(want, true)
 		return nil
 	})
 }

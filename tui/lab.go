@@ -44,6 +44,13 @@ type Lab interface {
 	// answered. Off is refused while a machine that it feeds is up, unless
 	// force is set.
 	SwitchOutlet(ctx context.Context, name string, on, force bool) error
+	// CycleOutlet takes the power of an outlet away for a moment and gives it
+	// back. It is refused while a machine that it feeds is up, unless force is
+	// set.
+	CycleOutlet(ctx context.Context, name string, force bool) error
+	// WattHistory returns what was measured of outlets in a span that ends
+	// now, by outlet, without those of which nothing was.
+	WattHistory(ctx context.Context, outlets []string, span model.Span) (map[string][]model.WattPoint, error)
 	// StartRun starts a plan or an apply at once.
 	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
 	// Approve lets a waiting run apply its plan.

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -182,6 +183,30 @@ func (l *fakeLab) SwitchOutlet(_ context.Context, name string, on, force bool) e
 	return l.order("outlet %s on=%v force=%v", name, on, force)
 }
 
+func (l *fakeLab) CycleOutlet(_ context.Context, name string, force bool) error {
+	return l.order("outlet %s cycle force=%v", name, force)
+}
+
+// WattHistory is a made-up day: a plug that draws more in the evening, with a
+// hole in which nothing was measured. The NAS's meter has never said anything.
+func (l *fakeLab) WattHistory(_ context.Context, outlets []string, span model.Span) (map[string][]model.WattPoint, error) {
+	out := map[string][]model.WattPoint{}
+	n := int(span.Length() / span.Step())
+	for _, name := range outlets {
+		if name == "plug-nas" {
+			continue
+		}
+		for i := range n {
+			w := 60 + 50*math.Sin(2*math.Pi*float64(i)/float64(n)*3)
+			if i > n/2 && i < n*6/10 {
+				w = math.NaN()
+			}
+			out[name] = append(out[name], model.WattPoint{At: noon.Add(span.Step() * time.Duration(i-n)), Watts: w})
+		}
+	}
+	return out, nil
+}
+
 func (l *fakeLab) StartRun(_ context.Context, hv string, kind model.RunKind) (model.Run, error) {
 	return model.Run{ID: 99, Hypervisor: hv, Kind: kind}, l.order("%s %s", kind, hv)
 }
@@ -313,7 +338,16 @@ func busyStatus(l *fakeLab) model.Status {
 	for i, m := range log {
 		l.logs[41] = append(l.logs[41], model.Record{Seq: uint64(i + 1), Run: 41, Time: noon.Add(time.Duration(i-19) * time.Second), Level: model.LevelInfo, Message: m})
 	}
+	shelf := 96.0
+	recent := make([]float64, 60)
+	for i := range recent {
+		recent[i] = 40 + float64(i%20)*5
+		if i < 10 {
+			recent[i] = math.NaN()
+		}
+	}
 	return model.Status{
+		Meters: map[string]model.Metered{"plug-shelf": {Since: noon.Add(-90 * 24 * time.Hour), TodayWh: 830, TotalWh: 61000, Recent: recent}},
 		Hypervisors: map[string]model.HypervisorStatus{
 			"thinkpad": {
 				Power: model.PowerOn, Agent: model.AgentOnline, AgentSince: noon.Add(-3 * time.Hour), Phase: model.PhaseApplying, Run: 41, LastRun: 38,
@@ -330,8 +364,8 @@ func busyStatus(l *fakeLab) model.Status {
 			"pi5": {Power: model.PowerUnknown, Agent: model.AgentNever, Phase: model.PhaseNew},
 		},
 		Outlets: map[string]model.OutletStatus{
-			"plug-shelf": {State: model.PowerOn, Since: noon.Add(-50 * time.Hour)},
-			"plug-desk":  {State: model.PowerOn, Since: noon.Add(-11 * time.Minute)},
+			"plug-shelf": {State: model.PowerOn, Since: noon.Add(-50 * time.Hour), Observed: noon.Add(-4 * time.Second), Watts: &shelf},
+			"plug-desk":  {State: model.PowerOn, Since: noon.Add(-11 * time.Minute), Observed: noon.Add(-5 * time.Minute)},
 			"plug-nas":   {State: model.PowerUnknown, Error: "no answer within 5 s from 192.168.1.33"},
 		},
 		Runs: map[uint64]model.Run{41: run, 40: waiting},

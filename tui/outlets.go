@@ -3,17 +3,21 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"homelab/model"
 )
 
-// outlets lists what switches power.
+// outlets lists what switches power, by group.
 type outlets struct {
-	list list
-	name int
+	list   list
+	groups []string // of each row
+	name   int
+	group  int
 }
 
 func (s *outlets) title() string { return "Outlets" }
@@ -21,15 +25,29 @@ func (s *outlets) rows() *list   { return &s.list }
 
 func (s *outlets) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 	keys := model.Names(a.cache.state.Outlets)
+	slices.SortStableFunc(keys, func(x, y string) int { return strings.Compare(groupOf(a, x), groupOf(a, y)) })
 	search := make([]string, len(keys))
+	s.groups = make([]string, len(keys))
 	for i, k := range keys {
 		o := a.cache.state.Outlets[k]
+		s.groups[i] = strings.TrimPrefix(groupOf(a, k), lastGroup)
 		search[i] = fmt.Sprintf("name:%s state:%s group:%s feeds:%s", k, a.cache.status.Outlets[k].State,
 			strings.Join(o.Groups, " group:"), strings.Join(a.cache.fedBy(k), " feeds:"))
 	}
 	s.list.set(keys, search)
-	s.name = widest(keys, 8, 24)
+	s.name, s.group = widest(keys, 8, 24), widest(s.groups, 5, 14)
 	return nil
+}
+
+// lastGroup sorts outlets of no group behind the others.
+const lastGroup = "\U0010ffff"
+
+// groupOf is the group that an outlet is listed in: its first.
+func groupOf(a *app, name string) string {
+	if g := a.cache.state.Outlets[name].Groups; len(g) > 0 {
+		return g[0]
+	}
+	return lastGroup
 }
 
 func (s *outlets) actions(a *app) []action {
@@ -42,12 +60,15 @@ func (s *outlets) actions(a *app) []action {
 		}}
 	}
 	return []action{
-		on(keyOutlet, switchOutlet),
+		on(keyOn, switchOn), on(keyOff, switchOff), on(keyCycle, cycleOutlet),
+		on(keyWattsRow, func(a *app, o model.Outlet) tea.Cmd { return openPlot(a, model.KindOutlet, o.Name) }),
 		on(keyEdit, func(a *app, o model.Outlet) tea.Cmd { return a.open(newOutletForm(a, o.Name)) }),
 		{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newOutletForm(a, "")) }},
 		on(keyRemove, func(a *app, o model.Outlet) tea.Cmd {
 			return a.propose(change{title: "Remove outlet " + o.Name, verb: "remove it", least: stops, edit: model.Remove[model.Outlet](o.Name)})
 		}),
+		{binding: keyWattsAll, do: func(a *app) tea.Cmd { return openPlot(a, "", "") }},
+		{binding: keyAllOff, do: allOff},
 	}
 }
 
@@ -55,57 +76,135 @@ func (s *outlets) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
 		return []line{nil, text(inkText, "  No outlet yet."), nil, {{"  n", inkKey}, {" adds a smart plug, a BMC, or anything that HTTP can switch", inkDim}}}
 	}
+	foot := s.foot(a, w, h)
+	body := h - len(foot)
 	cols := []column{
+		{head: "GROUP", w: s.group, drop: 4},
 		{head: "OUTLET", w: s.name},
 		{head: "STATE", w: 10},
-		{head: "SINCE", w: 11, drop: 3},
-		{head: "GROUPS", w: 12, drop: 4},
-		{head: "REQUIRES", w: 10, drop: 5},
+		{head: "SINCE", w: 11, drop: 5},
+		{head: "WATTS", w: 7, drop: 2, right: true},
+		{head: "LAST HOUR", w: 12, drop: 3},
+		{head: "REQUIRES", w: 10, drop: 6},
 		{head: "FEEDS", w: 12, grow: true, drop: 1},
 	}
-	return s.list.draw(w, h, cols, func(i int) []line {
-		o := a.cache.state.Outlets[s.list.keys[i]]
-		st := a.cache.status.Outlets[o.Name]
-		sign, word, colour := powerSign(st.State)
-		if st.Assumed {
-			word += "?"
-		}
-		feeds := text(inkText, orNone(strings.Join(a.cache.fedBy(o.Name), ", ")))
-		if o.Essential {
-			feeds = append(line{{"essential ", inkWarn}}, feeds...)
-		}
-		if st.Error != "" {
-			feeds = append(line{{signWarn + " " + firstLine(st.Error) + " ", inkBad}}, feeds...)
-		}
-		return []line{
-			text(inkName, o.Name),
-			{{sign + " " + word, colour}},
-			text(inkDim, age(a.now, st.Since)),
-			text(inkDim, orNone(strings.Join(o.Groups, ","))),
-			text(inkDim, orNone(strings.Join(o.Requires, ","))),
-			feeds,
-		}
-	})
+	if w >= wide {
+		cols[5].w = 20
+	}
+	ws := layout(cols, w-3)
+	table := s.list.draw(w, body, cols, func(i int) []line { return s.cells(a, i, ws) })
+	for len(table) < body && len(foot) > 0 {
+		table = append(table, nil)
+	}
+	return append(table, foot...)
 }
 
-// switchOutlet switches an outlet; off is asked about, with all that it feeds.
-func switchOutlet(a *app, o model.Outlet) tea.Cmd {
-	on := a.cache.status.Outlets[o.Name].State != model.PowerOn
-	if on {
-		lines := []line{text(inkText, "It feeds "+orNothing(a.cache.fedBy(o.Name))+".")}
-		if len(o.Requires) > 0 {
-			lines = append(lines, text(inkDim, "It requires "+sentence(o.Requires)+"."))
+func (s *outlets) cells(a *app, i int, ws []int) []line {
+	o := a.cache.state.Outlets[s.list.keys[i]]
+	st := a.cache.status.Outlets[o.Name]
+	sign, word, colour := powerSign(st.State)
+	if st.Assumed {
+		word += "?"
+	}
+	group := line(nil)
+	if n := slices.Index(s.list.shown, i); n <= s.list.top || s.groups[s.list.shown[n-1]] != s.groups[i] {
+		group = text(inkHead, orNone(s.groups[i]))
+	}
+	return []line{
+		group,
+		text(inkName, o.Name),
+		{{sign + " " + word, colour}},
+		text(inkDim, age(a.now, st.Since)),
+		text(inkText, wattsOf(st.Watts)),
+		spark(a.cache.status.Meters[o.Name].Recent, ws[5]),
+		text(inkDim, orNone(strings.Join(o.Requires, ","))),
+		feeding(a, o, st),
+	}
+}
+
+// stale is how old an answer may be before its age is said.
+const stale = time.Minute
+
+// feeding is what an outlet feeds, and before it what is to be known first.
+func feeding(a *app, o model.Outlet, st model.OutletStatus) line {
+	var l line
+	if st.Error != "" {
+		l = append(l, span{signWarn + " " + firstLine(st.Error) + " ", inkBad})
+	}
+	if !st.Observed.IsZero() && a.now.Sub(st.Observed) >= stale && !st.Assumed {
+		l = append(l, span{signUnknown + " as of " + age(a.now, st.Observed) + " ", inkWarn})
+	}
+	if o.Essential {
+		l = append(l, span{"essential ", inkWarn})
+	}
+	return append(l, span{orNone(strings.Join(a.cache.fedBy(o.Name), ", ")), inkText})
+}
+
+// foot is what is under the outlets: the sequences that run, else what all of
+// them draw.
+func (s *outlets) foot(a *app, w, h int) []line {
+	room := min(h/2, 12)
+	if h < 12 {
+		room = 1
+	}
+	if running := a.cache.sequences(a.now, room); len(running) > 0 {
+		if h < 12 {
+			return running
 		}
-		a.overlay = &confirm{
-			title: "Switch " + o.Name + " on?", level: stops, verb: "switch it on", lines: lines,
-			do: func(a *app) tea.Cmd { return setOutlet(a, o.Name, true, false) },
-		}
+		return append([]line{rule("", w+1, "", inkRule)}, running...)
+	}
+	u := a.cache.state.Usage(a.cache.status)
+	if u.Watts == nil && !u.Metered {
 		return nil
 	}
+	l := line{{"  all together ", inkDim}, {wattsOf(u.Watts), inkName}}
+	if u.Part {
+		l = append(l, span{" or more: not all of them measure", inkDim})
+	}
+	if u.Metered {
+		l = append(l, span{"  today " + energy(u.TodayWh), inkDim})
+		if cost := money(a.cache.state.Settings, u.TodayWh); cost != "" {
+			l = append(l, span{", " + cost, inkDim})
+		}
+	}
+	return []line{l}
+}
+
+// switchOn switches an outlet on, after what it requires: nothing is lost by it.
+func switchOn(a *app, o model.Outlet) tea.Cmd {
+	lines := []line{text(inkText, "It feeds "+orNothing(a.cache.fedBy(o.Name))+".")}
+	if len(o.Requires) > 0 {
+		lines = append(lines, text(inkDim, "It requires "+sentence(o.Requires)+", which is switched on first."))
+	}
+	a.overlay = &confirm{
+		title: "Switch " + o.Name + " on?", level: stops, verb: "switch it on", lines: lines,
+		do: func(a *app) tea.Cmd { return setOutlet(a, o.Name, true, false) },
+	}
+	return nil
+}
+
+// switchOff asks, with all that loses power.
+func switchOff(a *app, o model.Outlet) tea.Cmd {
 	lines, level := cutsOff(a.cache, o)
 	a.overlay = &confirm{
 		title: "Switch " + o.Name + " off?", level: level, verb: "cut the power", name: o.Name, lines: lines,
 		do: func(a *app) tea.Cmd { return setOutlet(a, o.Name, false, level == loses) },
+	}
+	return nil
+}
+
+// cycleOutlet asks, with all that loses power for a moment.
+func cycleOutlet(a *app, o model.Outlet) tea.Cmd {
+	lines, level := cutsOff(a.cache, o)
+	lines = append(lines, text(inkDim, "It gets its power back after a moment."))
+	a.overlay = &confirm{
+		title: "Power-cycle " + o.Name + "?", level: level, verb: "cut the power for a moment", name: o.Name, lines: lines,
+		do: func(a *app) tea.Cmd {
+			wait := a.say(inkBusy, signRun, "cycling "+o.Name+" …")
+			return tea.Batch(wait, a.order(o.Name+" was off and is on again", func(ctx context.Context) error {
+				return a.lab.CycleOutlet(ctx, o.Name, level == loses)
+			}))
+		},
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (a *app) head() []line {
 		}
 		row = append(row, span{strconv.Itoa(i+1) + " ", inkKey}, span{t.name, colour}, span{space, inkText})
 	}
-	return []line{spread(row, text(inkDim, a.who()+" "), a.w), spread(crumbs, a.totals(), a.w)}
+	return []line{spread(row, text(inkDim, a.who()+" "), a.w), spread(crumbs, a.totals(a.w-crumbs.size()-1), a.w)}
 }
 
 // who is the user, with the role where that is not all that there is.
@@ -101,9 +101,11 @@ func (a *app) shortTotals() string {
 	return fmt.Sprintf("%d/%d up %d/%d ", c.machine.running, c.machine.wanted, c.guest.running, c.guest.wanted)
 }
 
-func (a *app) totals() line {
+// totals are what the lab comes to; what it draws gives way where there is no
+// room.
+func (a *app) totals(room int) line {
 	c := a.cache
-	return line{
+	l := line{
 		{"profile ", inkDim},
 		{orNone(c.state.ActiveProfile()), inkText},
 		{"  machines up ", inkDim},
@@ -112,6 +114,10 @@ func (a *app) totals() line {
 		{fmt.Sprintf("%d/%d", c.guest.running, c.guest.wanted), inkText},
 		{"  r" + strconv.FormatUint(c.state.Revision, 10) + " ", inkDim},
 	}
+	if drawn := c.drawn(a.w); drawn.size()+l.size() <= room {
+		return append(drawn, l...)
+	}
+	return l
 }
 
 // statusLine is the filter that is typed, the last message, or what needs
