@@ -72,7 +72,7 @@ type app struct {
 
 	w, h    int
 	theme   *theme
-	dark    bool
+	ground  ground
 	profile colorprofile.Profile
 
 	cache  *cache
@@ -116,7 +116,7 @@ func New(lab Lab, opts Options) tea.Model {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	a := &app{lab: lab, opts: opts, w: opts.Width, h: opts.Height, dark: true, profile: colorprofile.TrueColor, now: opts.Now()}
+	a := &app{lab: lab, opts: opts, w: opts.Width, h: opts.Height, profile: colorprofile.TrueColor, now: opts.Now()}
 	a.ctx, a.cancel = context.WithCancel(opts.Context)
 	a.paint()
 	a.watcher = lab.Watch()
@@ -134,7 +134,7 @@ func (a *app) paint() {
 	if a.opts.NoColor {
 		profile = colorprofile.ASCII
 	}
-	a.theme = newTheme(a.dark, profile)
+	a.theme = newTheme(a.ground, profile)
 }
 
 // begin puts the screen in front that was asked for.
@@ -191,7 +191,9 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		a.w, a.h = msg.Width, msg.Height
 		return a, a.top().refresh(a, nil)
 	case tea.BackgroundColorMsg:
-		a.dark = msg.IsDark()
+		if a.ground = groundLight; msg.IsDark() {
+			a.ground = groundDark
+		}
 		a.paint()
 	case tea.ColorProfileMsg:
 		a.profile = msg.Profile

@@ -59,38 +59,48 @@ type theme struct {
 	on    [inks]string
 }
 
-// shade is one colour: for a dark background and a light one, in true colour
-// and in 256 (chosen, since the nearest is seldom the right one), and for a
-// terminal of 16 colours.
+// ground is the terminal's background, as far as is known: a terminal that
+// does not say gets colours that can be read on both, and no backgrounds.
+type ground int
+
+const (
+	groundUnknown ground = iota
+	groundDark
+	groundLight
+)
+
+// shade is one colour, for each ground: in true colour and in 256 (chosen,
+// since the nearest is seldom the right one), and for a terminal of 16 colours.
 type shade struct {
-	dark, light       string
-	dark256, light256 ansi.IndexedColor
-	basic             color.Color // nil is the terminal's own
+	dark, light, both          string
+	dark256, light256, both256 ansi.IndexedColor
+	basic                      color.Color // nil is the terminal's own
 }
 
 var shades = map[ink]shade{
-	inkDim:   {"#7d8590", "#6e7781", 245, 243, ansi.BrightBlack},
-	inkGood:  {"#56d364", "#1a7f37", 77, 28, ansi.Green},
-	inkBusy:  {"#58a6ff", "#0969da", 75, 26, ansi.Blue},
-	inkWarn:  {"#e3b341", "#9a6700", 179, 94, ansi.Yellow},
-	inkBad:   {"#ff7b72", "#cf222e", 210, 160, ansi.Red},
-	inkHead:  {"#8b949e", "#57606a", 246, 242, ansi.BrightBlack},
-	inkKey:   {"#d2a8ff", "#8250df", 183, 92, ansi.Magenta},
-	inkTab:   {"#ffffff", "#1f2328", 231, 234, nil},
-	inkTabs:  {"#8b949e", "#57606a", 246, 242, ansi.BrightBlack},
-	inkRule:  {"#3d444d", "#d0d7de", 238, 252, ansi.BrightBlack},
-	inkGhost: {"#4b525b", "#afb8c1", 240, 249, ansi.BrightBlack},
+	inkDim:   {"#7d8590", "#6e7781", "#808080", 245, 243, 244, ansi.BrightBlack},
+	inkGood:  {"#56d364", "#1a7f37", "#2f8f46", 77, 28, 65, ansi.Green},
+	inkBusy:  {"#58a6ff", "#0969da", "#3b82d6", 75, 26, 68, ansi.Blue},
+	inkWarn:  {"#e3b341", "#9a6700", "#a87600", 179, 94, 136, ansi.Yellow},
+	inkBad:   {"#ff7b72", "#cf222e", "#de4f48", 210, 160, 167, ansi.Red},
+	inkHead:  {"#8b949e", "#57606a", "#808080", 246, 242, 244, ansi.BrightBlack},
+	inkKey:   {"#d2a8ff", "#8250df", "#9b6be0", 183, 92, 98, ansi.Magenta},
+	inkTabs:  {"#8b949e", "#57606a", "#808080", 246, 242, 244, ansi.BrightBlack},
+	inkRule:  {"#3d444d", "#d0d7de", "#808080", 238, 252, 244, ansi.BrightBlack},
+	inkGhost: {"#4b525b", "#afb8c1", "#808080", 240, 249, 244, ansi.BrightBlack},
 }
 
 var (
-	chosenShade = shade{"#21364f", "#ddf4ff", 237, 254, ansi.Blue}
-	fieldShade  = shade{"#262c36", "#eaeef2", 236, 255, ansi.BrightBlack}
+	chosenShade = shade{dark: "#21364f", light: "#ddf4ff", dark256: 237, light256: 254}
+	fieldShade  = shade{dark: "#262c36", light: "#eaeef2", dark256: 236, light256: 255}
 )
 
 // newTheme makes the theme for a terminal.
-func newTheme(dark bool, profile colorprofile.Profile) *theme {
+func newTheme(on ground, profile colorprofile.Profile) *theme {
 	t := &theme{}
 	colours := profile > colorprofile.ASCII
+	// Backgrounds need one that is known, and more than 16 colours.
+	bars := on != groundUnknown && profile > colorprofile.ANSI
 	for i := range inks {
 		st := ansi.Style{}
 		switch i {
@@ -106,13 +116,19 @@ func newTheme(dark bool, profile colorprofile.Profile) *theme {
 			continue
 		}
 		if s, ok := shades[i]; ok {
-			st = st.ForegroundColor(s.pick(dark, profile))
+			st = st.ForegroundColor(s.pick(on, profile))
 		}
-		if i == inkField {
-			st = st.BackgroundColor(fieldShade.pick(dark, profile))
+		switch {
+		case i == inkField && bars:
+			st = st.BackgroundColor(fieldShade.pick(on, profile))
+		case i == inkField:
+			st = st.Underline(true)
 		}
 		t.plain[i] = sgr(st)
-		t.on[i] = t.onRow(i, st, dark, profile)
+		t.on[i] = sgr(ansi.Style{}.Bold().Reverse(true))
+		if bars {
+			t.on[i] = onRow(i, st, chosenShade.pick(on, profile))
+		}
 	}
 	return t
 }
@@ -128,30 +144,32 @@ func (t *theme) bare(i ink, st ansi.Style) {
 	t.plain[i], t.on[i] = sgr(st), sgr(append(ansi.Style{}, st...).Bold())
 }
 
-// onRow is how an ink looks on a chosen row. A terminal of 16 colours has no
-// background that all of them can be read on, so there the row is reversed.
-func (t *theme) onRow(i ink, st ansi.Style, dark bool, profile colorprofile.Profile) string {
-	if profile == colorprofile.ANSI {
-		return sgr(ansi.Style{}.Bold().Reverse(true))
-	}
+// onRow is how an ink looks on a chosen row. Where no background suits all of
+// them the row is reversed.
+func onRow(i ink, st ansi.Style, bar color.Color) string {
 	if i == inkText {
 		st = st.Bold()
 	}
-	return sgr(append(ansi.Style{}, st...).BackgroundColor(chosenShade.pick(dark, profile)))
+	return sgr(append(ansi.Style{}, st...).BackgroundColor(bar))
 }
 
-func (s shade) pick(dark bool, profile colorprofile.Profile) color.Color {
+func (s shade) pick(on ground, profile colorprofile.Profile) color.Color {
+	const indexed = colorprofile.ANSI256
 	switch {
 	case profile == colorprofile.ANSI:
 		return s.basic
-	case profile == colorprofile.ANSI256 && dark:
+	case on == groundDark && profile == indexed:
 		return s.dark256
-	case profile == colorprofile.ANSI256:
-		return s.light256
-	case dark:
+	case on == groundDark:
 		return lipgloss.Color(s.dark)
+	case on == groundLight && profile == indexed:
+		return s.light256
+	case on == groundLight:
+		return lipgloss.Color(s.light)
+	case profile == indexed:
+		return s.both256
 	}
-	return lipgloss.Color(s.light)
+	return lipgloss.Color(s.both)
 }
 
 func sgr(s ansi.Style) string {
