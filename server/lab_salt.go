@@ -101,7 +101,7 @@ func (l *lab) SaltSetup(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	opts := salt.SetupOptions{Roles: saltRoles(state)}
+	opts := salt.SetupOptions{Roles: saltRoles(state), Minions: expectedMinions(state, made)}
 	if who, err := user.Current(); err == nil {
 		opts.User = who.Username
 	}
@@ -117,6 +117,20 @@ func (l *lab) SaltSetup(name string) (string, error) {
 		serves = model.ServesHypervisors
 	}
 	return salt.Setup(salt.SetupMaster{Master: master, Serves: serves, Address: made.Address}, opts), nil
+}
+
+// expectedMinions are the IDs of the minions that a master serves.
+func expectedMinions(state *model.State, made model.SaltMaster) []string {
+	if !made.ServesVMs() {
+		return model.Names(state.Hypervisors)
+	}
+	ids := map[string]bool{}
+	for _, vm := range state.VMs {
+		if state.Master(vm) == made.Name {
+			ids[model.HostName(vm.Name, vm.Hypervisor)] = true
+		}
+	}
+	return model.Names(ids)
 }
 
 // saltRoles are the roles that VMs have.

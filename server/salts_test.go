@@ -345,6 +345,28 @@ func TestOperatorsCallWhatIsHarmless(t *testing.T) {
 	}
 }
 
+func TestSetupSaysWhatAMasterNeeds(t *testing.T) {
+	l := startSaltLab(t)
+	other := model.NewSaltMaster("metal")
+	other.Address, other.Serves, other.Reach = "192.0.2.8", model.ServesHypervisors, []string{"ssh", "-oProxyCommand=false", "pi2", "sudo", "-n"}
+	l.commit(model.Add(other))
+	stdout, stderr, status := l.run("salt setup")
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	key, err := hostKey(filepath.Join(l.data, saltKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := strings.TrimSpace(string(gossh.MarshalAuthorizedKey(key.PublicKey())))
+	for _, want := range []string{public, "NOPASSWD", "presence_events: True", "salt/minion/*/start", "state.apply", "role:web", "pi2"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("%q is missing in\n%s", want, stdout)
+		}
+	}
+	eventually(t, "a master that cannot be reached says so", func() bool { return l.srv.observed.status().SaltMasters["metal"].Error != "" })
+}
+
 func TestFollowersEndWithTheServer(t *testing.T) {
 	l := startSaltLab(t)
 	l.seeded()

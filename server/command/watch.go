@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +19,20 @@ type event struct {
 	Kind     model.Kind `json:"kind"`
 	Name     string     `json:"name"`
 	Value    any        `json:"value"`
+}
+
+// watched are the kinds of which changes are told.
+var watched = []model.Kind{
+	model.KindSettings, model.KindProfile, model.KindImage, model.KindOutlet, model.KindSaltMaster, model.KindHypervisor, model.KindVM,
+	model.KindUser, model.KindAgent, model.KindInvite, model.KindStatus, model.KindOutletStatus, model.KindRun, model.KindSalt, model.KindMeters,
+}
+
+func kindNames(last string) string {
+	names := make([]string, len(watched))
+	for i, k := range watched {
+		names[i] = string(k)
+	}
+	return strings.Join(names[:len(names)-1], ", ") + last + names[len(names)-1]
 }
 
 func watchCommand(s *session) *cobra.Command {
@@ -34,6 +50,11 @@ told once first. Logs are left out: see logs -f.`,
 	kinds := cmd.Flags().StringSlice("kind", nil, "only these kinds, such as vm, hypervisor, status, outlet_status or run")
 	now := cmd.Flags().Bool("now", false, "tell everything once before the changes")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		for _, kind := range *kinds {
+			if !slices.Contains(watched, model.Kind(kind)) {
+				return &usageError{err: fmt.Errorf("nothing is of the kind %q", cut(kind, 60)), hint: "the kinds are " + kindNames(" and ")}
+			}
+		}
 		w := s.lab.Watch() // first, so that nothing falls in between
 		defer w.Close()
 		wanted := func(ref model.Ref) bool {
@@ -83,6 +104,14 @@ func (s *session) everything() []model.Ref {
 	for _, name := range model.Names(st.Outlets) {
 		refs = append(refs, model.Ref{Kind: model.KindOutletStatus, Name: name})
 	}
+	for _, name := range model.Names(st.VMs) {
+		if _, ok := status.Minions[st.VMs[name].ID]; ok {
+			refs = append(refs, model.Ref{Kind: model.KindSalt, Name: name})
+		}
+	}
+	for _, name := range model.Names(status.SaltMasters) {
+		refs = append(refs, model.Ref{Kind: model.KindSalt, Name: name})
+	}
 	for id := range status.Runs {
 		refs = append(refs, model.Ref{Kind: model.KindRun, Name: strconv.FormatUint(id, 10)})
 	}
@@ -91,7 +120,7 @@ func (s *session) everything() []model.Ref {
 
 func (s *session) tellEvents(refs []model.Ref, wanted func(model.Ref) bool) error {
 	for _, ref := range refs {
-		if !wanted(ref) {
+		if !wanted(ref) || ref.Kind == model.KindMinion { // that a key was made is nobody's news
 			continue
 		}
 		st := s.state()
@@ -113,6 +142,15 @@ func (s *session) valueOf(st *model.State, ref model.Ref) any {
 	case model.KindOutletStatus:
 		if status, ok := s.lab.Status().Outlets[ref.Name]; ok {
 			return status
+		}
+		return nil
+	case model.KindSalt:
+		status := s.lab.Status()
+		if minion, ok := status.Minions[st.VMs[ref.Name].ID]; ok {
+			return minion
+		}
+		if master, ok := status.SaltMasters[ref.Name]; ok {
+			return master
 		}
 		return nil
 	case model.KindRun:
