@@ -41,9 +41,9 @@ func (r Ref) String() string { return string(r.Kind) + " " + r.Name }
 
 // Meta is what the store keeps beside each object. Editors leave it alone.
 type Meta struct {
-	Version uint64    `json:"version"` // the revision that last changed the object
-	Created time.Time `json:"created"` // UTC
-	Changed time.Time `json:"changed"` // UTC
+	Version uint64    `json:"version"`          // the revision that last changed the object
+	Created time.Time `json:"created,omitzero"` // UTC; zero of what a new lab begins with
+	Changed time.Time `json:"changed,omitzero"` // UTC; likewise
 }
 
 // VM is a virtual machine: defined once under a name unique in the lab,

@@ -83,7 +83,7 @@ func (c *checker) saltMaster(m SaltMaster) {
 	c.rule(isHost(m.Address), "address", m.Address, ruleHost)
 	c.oneOf("serves", m.Serves, ServesVMs, ServesHypervisors, "")
 	for _, word := range m.Reach {
-		c.rule(isText(word, 255) && !strings.ContainsAny(word, " \t*?[]{}$`'\"\\;&|<>()!#~"), "reach", word, "must be words without spaces and without what a shell would read, such as: ssh pi2 sudo -n")
+		c.rule(word != "" && isText(word, 255) && !strings.ContainsAny(word, " \t*?[]{}$`'\"\\;&|<>()!#~"), "reach", word, "must be words without spaces and without what a shell would read, such as: ssh pi2 sudo -n")
 	}
 	if len(m.Reach) > 0 {
 		c.rule(!strings.HasPrefix(m.Reach[0], "-"), "reach", m.Reach[0], "must begin with a program, such as sudo or ssh")
