@@ -47,8 +47,9 @@ type Options struct {
 type Follower struct {
 	opts    Options
 	src     source
-	tracker *Tracker // Run's
+	tracker *Tracker // Run's, as the next two
 	seen    int      // version of tracker in snap
+	beats   bool     // presence events are on: silence means something
 	snap    atomic.Pointer[Snapshot]
 	ask     chan struct{}
 
@@ -101,14 +102,17 @@ func (f *Follower) Refresh() {
 
 // Run follows the master until ctx ends. It may be called once.
 func (f *Follower) Run(ctx context.Context) error {
-	pause := firstPause
+	pause, last := firstPause, ""
 	for {
 		began := time.Now()
 		err := f.follow(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		f.opts.Log.Warn("the events of a salt master do not come", "master", f.opts.Master.Name, "error", err)
+		if err.Error() != last {
+			last = err.Error()
+			f.opts.Log.Warn("the events of a Salt master are followed anew", "master", f.opts.Master.Name, "error", err)
+		}
 		f.publish(func(s *Snapshot) { s.Error = err.Error() })
 		if time.Since(began) > lastPause {
 			pause = firstPause
@@ -157,81 +161,6 @@ func (f *Follower) follow(ctx context.Context) error {
 	return err
 }
 
-var errEnded = errors.New("the event stream ended")
-
-// reading is the life of one stream.
-type reading struct {
-	f      *Follower
-	stream stream
-	lines  chan []byte
-	reads  chan read
-	wg     sync.WaitGroup
-	busy   bool // everything is being read
-}
-
-// scan hands over lines until there are no more.
-func (r *reading) scan(ctx context.Context) {
-	defer close(r.lines)
-	for {
-		line, err := r.stream.Read()
-		if err != nil {
-			return // a line without end was cut
-		}
-		select {
-		case r.lines <- line:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (r *reading) loop(ctx context.Context) error {
-	limit := 3 * r.f.opts.LoopInterval
-	silence := time.NewTimer(limit)
-	defer silence.Stop()
-	heartbeats := false // presence events are on: silence means something
-	poll := time.NewTicker(r.f.opts.Poll)
-	defer poll.Stop()
-	rest := time.NewTimer(0) // begin with reading everything: the stream is there already
-	defer rest.Stop()
-	rested := false
-	want := true
-	for {
-		if want && rested && !r.busy {
-			want, rested = false, false
-			r.read(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case line, ok := <-r.lines:
-			if !ok {
-				return errEnded
-			}
-			silence.Reset(limit)
-			e, ok := ParseEvent(line)
-			if ok {
-				heartbeats = heartbeats || e.heartbeat()
-				want = r.f.event(e) || want
-			}
-		case answer := <-r.reads:
-			r.busy = false
-			rest.Reset(readPause)
-			r.f.take(answer)
-		case <-poll.C:
-			want = true
-		case <-r.f.ask:
-			want = true
-		case <-rest.C:
-			rested = true
-		case <-silence.C:
-			if heartbeats {
-				return fmt.Errorf("no event for %s: the master was stopped or restarted", limit)
-			}
-		}
-	}
-}
-
 // event takes one event.
 func (f *Follower) event(e Event) (ask bool) {
 	now := time.Now()
@@ -239,38 +168,6 @@ func (f *Follower) event(e Event) (ask bool) {
 	f.returned(e, now)
 	f.publish(func(*Snapshot) {})
 	return ask
-}
-
-// read is everything that a master can be asked.
-type read struct {
-	asked  time.Time
-	keys   Keys
-	status Status
-	jobs   map[string]map[string]model.SaltResult
-	err    error // of keys, else of status: nothing is known of what comes after it
-	listed bool  // keys is known
-}
-
-// read asks everything, apart from the loop that follows the events.
-func (r *reading) read(ctx context.Context) {
-	r.busy = true
-	src, jobs := r.f.src, r.f.tracker.Open()
-	r.wg.Go(func() {
-		answer := read{asked: time.Now(), jobs: map[string]map[string]model.SaltResult{}}
-		if answer.keys, answer.err = src.Keys(ctx); answer.err == nil {
-			answer.listed = true
-			answer.status, answer.err = src.Status(ctx)
-		}
-		for _, job := range jobs {
-			if answer.err != nil {
-				break
-			}
-			if found, err := src.Lookup(ctx, job); err == nil {
-				answer.jobs[job] = found
-			}
-		}
-		r.reads <- answer
-	})
 }
 
 // take takes what was read.

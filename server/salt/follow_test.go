@@ -266,6 +266,24 @@ func TestFollowQuiet(t *testing.T) {
 	})
 }
 
+// TestFollowStuck has a master whose stream says nothing more after a time: it
+// is started again while that may help, and who is up is asked all the same.
+func TestFollowStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		s := newFakeSource()
+		running(t, s, Options{Master: Master{Name: "pi"}})
+		s.say(`salt/presence/present	{"present": ["web"]}`)
+		pass(20 * time.Minute)
+		if diff := cmp.Diff([]int{0, 181, 362}, seconds(begin, s.opened)); diff != "" {
+			t.Errorf("streams began (-want +got):\n%s", diff)
+		}
+		if n := len(s.read); n != 3+2 {
+			t.Errorf("everything was read %d times", n)
+		}
+	})
+}
+
 // TestFollowHints has events that only hint at something, and many of them.
 func TestFollowHints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -306,6 +324,9 @@ func TestFollowDown(t *testing.T) {
 		pass(6 * time.Minute)
 		if s := f.Snapshot(); !s.Reached || s.Error != "" || words(s.Minions) != "web configured" {
 			t.Errorf("when it is up: %+v", s)
+		}
+		if n := len(s.opened); n != 2 {
+			t.Errorf("%d streams began: one more when the master is back", n)
 		}
 		before := changes
 		pass(time.Hour)
