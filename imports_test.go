@@ -22,7 +22,7 @@ var layers = map[string][]string{
 	"homelab/server/salt":      {"model"},
 	"homelab/server/terraform": {"agent/wire", "model"},
 	"homelab/server/command":   {"agent/wire", "model"},
-	"homelab/server/demo":      {"model", "server"},
+	"homelab/server/demo":      {"model", "model/store", "server"},
 	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "server/command", "server/salt", "server/terraform"},
 }
 

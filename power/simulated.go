@@ -2,6 +2,7 @@ package power
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -61,9 +62,20 @@ func (s *simulated) Read(context.Context) (Reading, error) {
 	defer s.mu.Unlock()
 	r := Reading{Watts: number(0), EnergyWh: number(s.energyWh + s.used())}
 	if s.on {
-		r.Watts = number(s.watts)
+		r.Watts = number(s.watts * flicker(s.name, time.Now()))
 	}
 	return r, nil
+}
+
+// flicker is what load does to a power over some minutes: 0.85 to 1.15 of it,
+// and not the same of every device.
+func flicker(name string, now time.Time) float64 {
+	phase := 0.0
+	for _, c := range name {
+		phase += float64(c)
+	}
+	t := float64(now.UnixMilli()) / 1000
+	return 1 + 0.1*math.Sin(t/97+phase) + 0.05*math.Sin(t/13+2*phase)
 }
 
 // used is the energy since it was switched on.

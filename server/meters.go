@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"homelab/model"
+	"homelab/model/store"
 )
 
 // meters keeps what the outlets' meters say: the mean of each minute is
@@ -83,7 +84,7 @@ func (m *meters) tick() {
 	}
 	m.minute, m.samples = time.Time{}, map[string]mean{}
 	m.mu.Unlock()
-	if err := m.s.store.RecordWatts(minute, watts); err != nil {
+	if err := m.s.store.RecordWatts(store.WattMinute{At: minute, Watts: watts}); err != nil {
 		m.s.log.Error("what the meters said is not kept", "error", err)
 	}
 	m.remember()

@@ -77,40 +77,54 @@ func readMetered(b *bbolt.Bucket, outlet string, m *metered) error {
 	return json.Unmarshal(data, m)
 }
 
-// RecordWatts keeps the mean power of each outlet in the minute that begins at
-// the given time. It is one transaction, which writes the hour before too when
-// that is over, and forgets what is too old. Nothing measured writes nothing.
-func (s *Store) RecordWatts(minute time.Time, watts map[string]float64) error {
-	if len(watts) == 0 {
+// WattMinute is the mean power of outlets in the minute that begins at At.
+type WattMinute struct {
+	At    time.Time
+	Watts map[string]float64
+}
+
+// RecordWatts keeps minutes, oldest first. It is one transaction, which writes
+// the hours that are over too, and forgets what is too old. Nothing measured
+// writes nothing.
+func (s *Store) RecordWatts(minutes ...WattMinute) error {
+	minutes = slices.DeleteFunc(slices.Clone(minutes), func(m WattMinute) bool { return len(m.Watts) == 0 })
+	if len(minutes) == 0 {
 		return nil
 	}
-	minute = minute.UTC().Truncate(time.Minute)
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		root := tx.Bucket(bucketMeters)
-		minutes, err := root.CreateBucketIfNotExists(metersMinutes)
-		if err != nil {
-			return err
+		for _, m := range minutes {
+			if err := recordMinute(tx.Bucket(bucketMeters), m.At.UTC().Truncate(time.Minute), m.Watts); err != nil {
+				return err
+			}
 		}
-		hours, err := root.CreateBucketIfNotExists(metersHours)
-		if err != nil {
-			return err
-		}
-		minutes.FillPercent, hours.FillPercent = 0.9, 0.9 // keys only grow
-		entries, err := countWatts(root, minute, watts)
-		if err != nil {
-			return err
-		}
-		if err := foldHours(minutes, hours, minute); err != nil {
-			return err
-		}
-		if err := minutes.Put(key(uint64(minute.Unix())), encodeRow(entries)); err != nil {
-			return err
-		}
-		if err := pruneBefore(minutes, minute.Add(-keptMinutes)); err != nil {
-			return err
-		}
-		return pruneBefore(hours, minute.Add(-keptHours))
+		return nil
 	})
+}
+
+func recordMinute(root *bbolt.Bucket, minute time.Time, watts map[string]float64) error {
+	minutes, err := root.CreateBucketIfNotExists(metersMinutes)
+	if err != nil {
+		return err
+	}
+	hours, err := root.CreateBucketIfNotExists(metersHours)
+	if err != nil {
+		return err
+	}
+	minutes.FillPercent, hours.FillPercent = 0.9, 0.9 // keys only grow
+	entries, err := countWatts(root, minute, watts)
+	if err != nil {
+		return err
+	}
+	if err := foldHours(minutes, hours, minute); err != nil {
+		return err
+	}
+	if err := minutes.Put(key(uint64(minute.Unix())), encodeRow(entries)); err != nil {
+		return err
+	}
+	if err := pruneBefore(minutes, minute.Add(-keptMinutes)); err != nil {
+		return err
+	}
+	return pruneBefore(hours, minute.Add(-keptHours))
 }
 
 // countWatts gives outlets their numbers and adds the minute to their totals.

@@ -25,7 +25,7 @@ var midnight = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 
 func record(t *testing.T, s *Store, at time.Time, watts map[string]float64) {
 	t.Helper()
-	if err := s.RecordWatts(at, watts); err != nil {
+	if err := s.RecordWatts(WattMinute{at, watts}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -121,6 +121,11 @@ func (r *runner) run(cancel context.CancelFunc) error {
 		ln.Close()
 		return err
 	}
+	if len(r.srv.Store().State().Hypervisors) == 0 {
+		if err := r.srv.Store().RecordWatts(yesterday(time.Now())...); err != nil {
+			return err
+		}
+	}
 	failed := make(chan error, 1)
 	if err := writeConfig(config, keyFile, ln.Addr(), r.srv.HostKey()); err != nil {
 		return err

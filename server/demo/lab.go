@@ -2,10 +2,13 @@ package demo
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"homelab/model"
+	"homelab/model/store"
 )
 
 // The machines. Those that are on have an agent from the beginning; rack is
@@ -38,18 +41,51 @@ func lab() model.Edit {
 		model.Add(model.Image{Name: "debian-12", Path: "/var/lib/libvirt/images/debian-12-genericcloud-amd64.qcow2"}),
 		model.Add(model.Image{Name: "fedora-41", Path: "/var/lib/libvirt/images/fedora-cloud-41.qcow2"}),
 		model.Add(model.SaltMaster{Name: "pi-vms", Address: "192.168.1.239"}),
-		model.Add(model.Outlet{Name: "switch-plug", Driver: model.DriverSimulated, Groups: []string{"networking"}, Essential: true}),
+		model.Add(plug("switch-plug", "networking")),
+		func(s *model.State) error {
+			s.Settings.PriceKWh, s.Settings.Currency = 0.31, "EUR"
+			return nil
+		},
 	}
 	for _, machine := range machines {
 		outlet := machine + "-plug"
 		edits = append(edits,
-			model.Add(model.Outlet{Name: outlet, Driver: model.DriverSimulated, Groups: []string{"computers"}, Requires: []string{"switch-plug"}}),
+			model.Add(plug(outlet, "computers", "switch-plug")),
 			model.Add(hypervisor(machine, outlet)))
 	}
 	for i, v := range vms {
 		edits = append(edits, model.Add(vm(i, v)))
 	}
 	return model.Edits(edits...)
+}
+
+// draws is what the plugs measure while they are on, in watts.
+var draws = map[string]float64{"switch-plug": 9, "thinkpad-plug": 24, "desktop-plug": 95, "rack-plug": 210}
+
+func plug(name, group string, requires ...string) model.Outlet {
+	o := model.Outlet{Name: name, Driver: model.DriverSimulated, Groups: []string{group}, Requires: requires, Essential: len(requires) == 0}
+	o.Simulated.Watts = draws[name]
+	return o
+}
+
+// yesterday makes up what the plugs measured in the day before the demo, so
+// that its plots show something: the desktop is on by day, the rack was for an
+// hour.
+func yesterday(now time.Time) []store.WattMinute {
+	var minutes []store.WattMinute
+	for at := now.Add(-24 * time.Hour).Truncate(time.Minute); at.Before(now.Truncate(time.Minute)); at = at.Add(time.Minute) {
+		busy := 0.5 - 0.5*math.Cos(2*math.Pi*float64(at.Hour()*60+at.Minute())/1440) // most at noon
+		watts := map[string]float64{
+			"switch-plug": draws["switch-plug"], "rack-plug": 0,
+			"thinkpad-plug": draws["thinkpad-plug"] * (0.6 + 0.6*busy + 0.1*math.Sin(float64(at.Unix())/400)),
+			"desktop-plug":  draws["desktop-plug"] * (0.5 + 0.7*busy + 0.15*math.Sin(float64(at.Unix())/700)),
+		}
+		if ago := now.Sub(at); ago > 5*time.Hour && ago < 6*time.Hour {
+			watts["rack-plug"] = draws["rack-plug"] * (0.8 + 0.2*math.Sin(float64(at.Unix())/300))
+		}
+		minutes = append(minutes, store.WattMinute{At: at, Watts: watts})
+	}
+	return minutes
 }
 
 func hypervisor(name, outlet string) model.Hypervisor {
