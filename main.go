@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"homelab/agent"
+	"homelab/model"
 	"homelab/server"
 	"homelab/server/demo"
 )
@@ -137,7 +138,7 @@ func listenError(listen, flag string, err error) error {
 
 func newAgent() *cobra.Command {
 	var opts agent.Options
-	var token string
+	var token, halt string
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the agent of this hypervisor",
@@ -148,6 +149,11 @@ It joins once, with the token that ` + "`ssh homelab.lan agent invite NAME`" + `
 		Example: "  homelab agent --join homelab-join-…",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			argv, err := model.SplitCommand(halt)
+			if err != nil || len(argv) == 0 {
+				return &usageError{fmt.Errorf("--shutdown-command %q is no command: give a program and its arguments, such as \"systemctl poweroff\"", halt)}
+			}
+			opts.Shutdown = agent.PowerOff(argv...)
 			opts.Token, opts.Version = token, version()
 			opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 			return agent.Run(cmd.Context(), opts)
@@ -155,8 +161,16 @@ It joins once, with the token that ` + "`ssh homelab.lan agent invite NAME`" + `
 	}
 	cmd.Flags().StringVar(&token, "join", "", "`token` of an invite")
 	cmd.Flags().StringVar(&opts.Server, "server", "", "address of the server, `HOST:PORT`, if it is another than the token's")
+	cmd.Flags().StringVar(&halt, "shutdown-command", shutdownCommand(), "`command` that shuts this machine down, run without a shell; also $HOMELAB_SHUTDOWN_COMMAND")
 	cmd.Flags().StringVar(&opts.Data, "data", stateFolder("agent"), "`folder` for the agent's key, terraform's state and the spool")
 	return cmd
+}
+
+func shutdownCommand() string {
+	if command := os.Getenv("HOMELAB_SHUTDOWN_COMMAND"); command != "" {
+		return command
+	}
+	return "systemctl poweroff"
 }
 
 func newVersion() *cobra.Command {

@@ -57,6 +57,7 @@ type agent struct {
 
 	manifest atomic.Pointer[wire.Manifest] // of the config fetched last; nil before
 	fetched  string                        // its digest, if fetched by this process; the runner's
+	halting  atomic.Bool                   // guests and machine are being shut down
 	accel    atomic.Pointer[string]        // kvm or tcg once that is known
 	probed   string                        // what the KVM probe found, empty before; the runner's
 
@@ -110,7 +111,7 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 		opts.LibvirtURI = "qemu:///system"
 	}
 	if opts.Shutdown == nil {
-		opts.Shutdown = powerOff
+		opts.Shutdown = PowerOff("systemctl", "poweroff")
 	}
 	a := &agent{opts: opts, log: opts.Log.With("hypervisor", id.Hypervisor), f: f, id: id, link: newLink(), kick: make(chan struct{}, 1)}
 	a.run = newRunner(a)

@@ -29,7 +29,7 @@ type platform interface {
 	// Adopt makes the domain that bears the name of a VM ours.
 	Adopt(ctx context.Context, m wire.Manifest, id string) error
 	// Down shuts all guests down.
-	Down(ctx context.Context) error
+	Down(ctx context.Context, grace time.Duration) error
 }
 
 // attempt is a job with what it found out.

@@ -225,7 +225,7 @@ func (a *agent) obey(f wire.Frame) error {
 	case wire.KindAdopt:
 		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.adopt(ctx, f.VM)) })
 	case wire.KindShutdown:
-		a.run.Aside(func(ctx context.Context) { a.shutdown(ctx, f.Order) })
+		a.run.Aside(func(ctx context.Context) { a.shutdown(ctx, f.Order, time.Duration(f.GraceSeconds)*time.Second) })
 	case wire.KindError:
 		a.log.Warn("the server could not do something", "error", f.Error)
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"strings"
 	"time"
 
 	"homelab/agent/wire"
@@ -44,16 +45,21 @@ func (a *agent) adopt(ctx context.Context, vm string) error {
 }
 
 // shutdown shuts down the guests and then the machine. The order is answered
-// before, because afterwards nobody can.
-func (a *agent) shutdown(ctx context.Context, order uint64) {
+// before, because afterwards nobody can. An order that comes while one is being
+// carried out is the same.
+func (a *agent) shutdown(ctx context.Context, order uint64, grace time.Duration) {
 	a.answer(order, nil)
+	if !a.halting.CompareAndSwap(false, true) {
+		return
+	}
+	defer a.halting.Store(false)
 	a.log.Info("shutting down guests and machine")
 	const why = "the hypervisor is being shut down"
 	closing, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	a.run.Close(closing, why)
 	if p, _, err := a.place(); err == nil {
-		if err := p.Down(ctx); err != nil {
+		if err := p.Down(ctx, grace); err != nil {
 			a.log.Error("not all guests were shut down", "error", err)
 		}
 	}
@@ -65,10 +71,14 @@ func (a *agent) shutdown(ctx context.Context, order uint64) {
 	}
 }
 
-func powerOff(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, "systemctl", "poweroff").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("systemctl poweroff: %w: %s", err, out)
+// PowerOff is the order of a program that shuts this machine down, without a
+// shell.
+func PowerOff(argv ...string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
+		}
+		return nil
 	}
-	return nil
 }

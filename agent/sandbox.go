@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
@@ -66,4 +67,4 @@ func (sandbox) Adopt(context.Context, wire.Manifest, string) error {
 	return fmt.Errorf("there are no foreign guests in a sandbox")
 }
 
-func (sandbox) Down(context.Context) error { return nil }
+func (sandbox) Down(context.Context, time.Duration) error { return nil }

@@ -171,7 +171,11 @@ func (v *virt) off(ctx context.Context, d domain) (bool, error) {
 // stop shuts a guest down by ACPI and switches it off if that takes too long.
 // It tells whether the guest went by itself.
 func (v *virt) stop(ctx context.Context, d domain) (bool, error) {
-	grace, cancel := context.WithTimeout(ctx, shutdownGrace)
+	return v.stopWithin(ctx, d, shutdownGrace)
+}
+
+func (v *virt) stopWithin(ctx context.Context, d domain, patience time.Duration) (bool, error) {
+	grace, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var asked time.Time
 	for {
@@ -268,8 +272,12 @@ func (v *virt) Adopt(ctx context.Context, m wire.Manifest, id string) error {
 	return nil
 }
 
-// Down shuts down all guests, foreign ones too, all at once.
-func (v *virt) Down(ctx context.Context) error {
+// Down shuts down all guests, foreign ones too, all at once. Those that have not
+// gone after grace, or after the agent's own where that is 0, are switched off.
+func (v *virt) Down(ctx context.Context, grace time.Duration) error {
+	if grace <= 0 {
+		grace = shutdownGrace
+	}
 	all, err := v.domains(ctx)
 	if err != nil {
 		return err
@@ -281,7 +289,7 @@ func (v *virt) Down(ctx context.Context) error {
 			continue
 		}
 		wg.Go(func() {
-			clean, err := v.stop(ctx, d)
+			clean, err := v.stopWithin(ctx, d, grace)
 			if err == nil && !clean {
 				v.a.log.Warn("the guest did not shut down and was switched off", "guest", d.Name)
 			}

@@ -135,6 +135,11 @@ func (h *Hypervisor) Cycle() {
 	h.PowerWanted, h.PowerCycle, h.PowerAt = PowerWantedOn, true, time.Time{}
 }
 
+// Automatic tells whether anything but people may order the machine's power.
+func (h Hypervisor) Automatic() bool {
+	return h.PowerPolicy == PowerProfile || h.PowerPolicy == PowerSchedule || h.IdleMinutes > 0 || h.Wake
+}
+
 // Release lets policies order the machine's power again, and reconciling go on.
 func (h *Hypervisor) Release() { h.Hold, h.PowerByHand = false, false }
 
@@ -170,8 +175,9 @@ func StampPower(before, after *State, who string, now time.Time) {
 // power. It is kept, so that a server that was killed carries on. Zero times
 // are what has not happened.
 type PowerOrder struct {
-	At      time.Time `json:"at"` // PowerAt of the hypervisor: which order it is
-	Cut     time.Time `json:"cut,omitzero"`
+	At      time.Time `json:"at"`               // PowerAt of the hypervisor: which order it is
+	Cutting time.Time `json:"cutting,omitzero"` // of a cycle: from then on its power may have been cut
+	Cut     time.Time `json:"cut,omitzero"`     // and it was
 	Powered time.Time `json:"powered,omitzero"` // all that feeds it was on
 	Online  time.Time `json:"online,omitzero"`  // its agent came
 	Applied time.Time `json:"applied,omitzero"` // and applied its config

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"charm.land/ssh"
@@ -99,6 +100,7 @@ type agentConn struct {
 	sess       ssh.Session
 	out        chan wire.Frame
 	done       chan struct{} // closed by end
+	running    atomic.Int64  // guests that are not off, by the last report; -1: it has not reported yet
 
 	mu         sync.Mutex
 	why        error // that it ended
@@ -109,10 +111,12 @@ type agentConn struct {
 
 func newAgentConn(hypervisor string, hello wire.Hello, sess ssh.Session) *agentConn {
 	now := time.Now()
-	return &agentConn{
+	c := &agentConn{
 		hypervisor: hypervisor, hello: hello, since: now, sess: sess, lastRecord: now,
 		out: make(chan wire.Frame, queued), done: make(chan struct{}), waiting: map[uint64]chan error{},
 	}
+	c.running.Store(-1)
+	return c
 }
 
 // end ends the connection; the first reason counts.
@@ -172,6 +176,11 @@ func (c *agentConn) order(ctx context.Context, frame wire.Frame) error {
 	case err := <-answer:
 		return err
 	case <-c.done:
+		select {
+		case err := <-answer: // it was its last word
+			return err
+		default:
+		}
 		return fmt.Errorf("the connection to the agent of %s was lost before it answered", c.hypervisor)
 	case <-ctx.Done():
 		return fmt.Errorf("the agent of %s did not answer in time", c.hypervisor)

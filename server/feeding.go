@@ -91,15 +91,57 @@ func (o *outlets) seen(state *model.State, hypervisor string) map[string]outletS
 		one := outletSeen{OutletStatus: o.s.observed.outlet(name)}
 		if dev := o.get(name); dev != nil {
 			dev.mu.Lock()
-			one.ordered, one.failed, one.byHand, one.handOn = dev.pending > 0, dev.failed, dev.byHand, dev.handOn
+			one.ordered, one.switched, one.cycled = dev.pending > 0, dev.switched, dev.cycled
+			one.failed, one.failing, one.byHand, one.handOn = dev.failed, dev.failing, dev.byHand, dev.handOn
 			dev.mu.Unlock()
 		}
 		if slices.Contains(own, name) {
 			one.blocked = strings.Join(o.keepers(state, name, hypervisor), ", ")
+			one.shared = len(feeds(state, name)) > 1
 		}
 		all[name] = one
 	}
 	return all
+}
+
+// feedsOf tells what kind of source each of a hypervisor's is. What feeds it
+// itself comes in the order plug, management controller, Wake-on-LAN.
+func feedsOf(state *model.State, own []string, sources []string) map[string]feed {
+	rank := func(name string) int {
+		switch o := state.Outlets[name]; {
+		case o.OnOnly():
+			return 2
+		case isController(o):
+			return 1
+		}
+		return 0
+	}
+	all := map[string]feed{}
+	for _, name := range sources {
+		out := state.Outlets[name]
+		f := feed{onOnly: out.OnOnly(), idleWatts: out.IdleWatts}
+		for _, r := range out.Requires {
+			if _, ok := state.Outlets[r]; ok {
+				f.requires = append(f.requires, r)
+			}
+		}
+		if slices.Contains(own, name) {
+			f.controller = isController(out)
+			for _, other := range own {
+				if rank(other) < rank(name) && !slices.Contains(f.requires, other) {
+					f.requires = append(f.requires, other)
+				}
+			}
+		}
+		all[name] = f
+	}
+	return all
+}
+
+// isController tells whether an outlet is the management controller of a
+// machine.
+func isController(o model.Outlet) bool {
+	return o.Driver == model.DriverRedfish || o.Driver == model.DriverIPMI
 }
 
 // byPerson switches an outlet as a person asked: on after all that it
@@ -113,17 +155,33 @@ func (o *outlets) byPerson(ctx context.Context, name string, on, force bool) err
 		if by := o.keepers(state, name, ""); len(by) > 0 && !force {
 			return &NeededError{Outlet: name, By: by}
 		}
-		return o.do(ctx, name, false, true)
+		return o.do(ctx, name, actOff, true)
 	}
 	for _, source := range sources(state, []string{name}) {
 		if source != name && o.s.observed.outlet(source).State == model.PowerOn {
 			continue
 		}
-		if err := o.do(ctx, source, true, true); err != nil {
+		if err := o.do(ctx, source, actOn, true); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// cycleByPerson takes the power of an outlet away and gives it back.
+func (o *outlets) cycleByPerson(ctx context.Context, name string, force bool) error {
+	state := o.s.store.State()
+	out, ok := state.Outlets[name]
+	switch {
+	case !ok:
+		return notFound(model.KindOutlet, name)
+	case out.OnOnly():
+		return fmt.Errorf("outlet %s can only wake a machine: there is nothing to cycle", name)
+	}
+	if by := o.keepers(state, name, ""); len(by) > 0 && !force {
+		return &NeededError{Outlet: name, By: by}
+	}
+	return o.do(ctx, name, actCycle, true)
 }
 
 // NeededError says that an outlet is not switched off because of what it feeds.

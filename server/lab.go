@@ -154,7 +154,8 @@ func sameSwitches(before, after *model.State) {
 	for name, h := range after.Hypervisors {
 		if old, ok := before.Hypervisors[name]; ok {
 			h.PowerWanted, h.Hold = old.PowerWanted, old.Hold
-			h.PowerAt, h.PowerByHand, h.PowerCycle = old.PowerAt, old.PowerByHand, old.PowerCycle
+			h.PowerBy, h.PowerAt, h.PowerWhy = old.PowerBy, old.PowerAt, old.PowerWhy
+			h.PowerByHand, h.PowerCycle = old.PowerByHand, old.PowerCycle
 			after.Hypervisors[name] = h
 		}
 	}

@@ -24,13 +24,17 @@ type desired struct {
 	name       string
 	hold       bool
 	power      string    // model.PowerWantedOn, …
-	powerSince time.Time // since when that is wanted
+	powerSince time.Time // when that was ordered: which order it is
+	cycle      bool      // its power is to be cut first
 	grace      time.Duration
-	outlets    []string // that feed it, those that require others of them first
-	sources    []string // those and all that they require, what is required first
-	digest     string   // of the config, if it can be rendered
-	incomplete string   // why it cannot
-	preparing  bool     // what it needs is being made
+	guestGrace time.Duration   // that its guests get
+	address    string          // to ping; may be empty
+	outlets    []string        // that feed it, those that require others of them first
+	sources    []string        // those and all that they require, what is required first
+	feeds      map[string]feed // what kind of source each of them is
+	digest     string          // of the config, if it can be rendered
+	incomplete string          // why it cannot
+	preparing  bool            // what it needs is being made
 	// settles is when the newest edits that changed the config are old enough
 	// to be acted upon.
 	settles time.Time
@@ -40,7 +44,6 @@ type desired struct {
 type seen struct {
 	joined   bool
 	online   bool
-	met      bool      // it was online since the server started
 	since    time.Time // since when it is online or not
 	applied  string    // digest that was carried out last
 	verified string    // digest that the last run found or made true since the agent connected
@@ -50,6 +53,25 @@ type seen struct {
 	last     attempt
 	shutdown shutdown
 	outlets  map[string]outletSeen
+	order    model.PowerOrder // how far the order about its power has come
+	resumed  bool             // which this server found under way when it started
+	running  int              // guests that were not off when its agent last said so; -1: it has not since it connected
+	ping     pingSeen
+}
+
+// feed is what a source is to a machine.
+type feed struct {
+	requires   []string // that must be on before
+	onOnly     bool     // it wakes, and can neither be switched off nor asked
+	controller bool     // it is the machine's own: it tells whether that is on
+	idleWatts  float64
+}
+
+// pingSeen is what pinging a machine told.
+type pingSeen struct {
+	at       time.Time // of the last one; zero if none worked
+	answers  bool
+	answered time.Time // when it last answered
 }
 
 // attempt is how the last runs of one config ended.
@@ -65,17 +87,22 @@ type attempt struct {
 // shutdown is the last order to shut the machine down.
 type shutdown struct {
 	ordered time.Time // zero: none since it is wanted and the agent is there
+	taken   time.Time // when the agent said that it does it
 	err     string
 }
 
 // outletSeen is what is known of one outlet.
 type outletSeen struct {
 	model.OutletStatus
-	ordered bool      // an order is on its way
-	failed  time.Time // when the last order failed; zero if it did not
-	byHand  time.Time // when a person switched it last, and which way
-	handOn  bool
-	blocked string // why it must not be switched off
+	ordered  bool      // an order is on its way
+	switched time.Time // when the last order was carried out
+	cycled   time.Time // when it last took the power away and gave it back
+	failed   time.Time // when the last order failed; zero if it did not
+	failing  time.Time // when the first of those in a row did
+	byHand   time.Time // when a person switched it last, and which way
+	handOn   bool
+	shared   bool   // it feeds others too
+	blocked  string // why it must not be switched off
 }
 
 // act is what to do now.
@@ -85,6 +112,7 @@ const (
 	actWait     act = iota
 	actOn           // switch the outlet on
 	actOff          // switch the outlet off
+	actCycle        // have the outlet take the power away and give it back
 	actShutdown     // order the agent to shut the machine down
 	actRun          // start a run that applies
 	actLost         // end the run under way: the agent does not have it
@@ -99,6 +127,22 @@ type decision struct {
 	err     string
 	retryAt time.Time
 	wake    time.Time
+	probe   string // address to ping until then; may be empty
+}
+
+// merge takes over what another decision, that waits too, says.
+func (d *decision) merge(other decision) {
+	if d.err == "" {
+		d.err = other.err
+	}
+	d.sooner(other.wake)
+}
+
+// sooner has it decided again at that time at the latest.
+func (d *decision) sooner(at time.Time) {
+	if d.wake.IsZero() || !at.IsZero() && at.Before(d.wake) {
+		d.wake = at
+	}
 }
 
 // next decides what is to be done for a hypervisor. It is a pure function.

@@ -74,7 +74,10 @@ func TestNext(t *testing.T) {
 
 func TestNextPower(t *testing.T) {
 	// nas feeds nothing of it, but plug requires it.
-	on := desired{name: "box", digest: "d", power: model.PowerWantedOn, powerSince: ago(time.Minute), outlets: []string{"plug"}, sources: []string{"nas", "plug"}, grace: haltGrace}
+	on := desired{
+		name: "box", digest: "d", power: model.PowerWantedOn, powerSince: ago(time.Minute), outlets: []string{"plug"}, sources: []string{"nas", "plug"}, grace: haltGrace,
+		feeds: map[string]feed{"nas": {}, "plug": {requires: []string{"nas"}}},
+	}
 	off := on
 	off.power = model.PowerWantedOff
 	with := func(o seen, nas, plug outletSeen) seen {
@@ -83,7 +86,40 @@ func TestNextPower(t *testing.T) {
 	}
 	lit, dark := outlet(model.PowerOn, time.Hour), outlet(model.PowerOff, time.Hour)
 	change := func(x outletSeen, f func(*outletSeen)) outletSeen { f(&x); return x }
+	known := func(o seen, f func(*seen)) seen { f(&o); return o }
+	other := func(d desired, f func(*desired)) desired { f(&d); return d }
 	ordered := func(s seen, sd shutdown) seen { s.shutdown = sd; return s }
+	// down is a machine whose agent said, a minute ago, that no guest runs.
+	down := func(gone time.Duration) seen {
+		return known(offline(gone), func(o *seen) {
+			o.order = model.PowerOrder{At: ago(time.Minute), Told: ago(time.Minute), Quiet: ago(time.Minute)}
+		})
+	}
+	ended := func(o seen, f func(*model.PowerOrder)) seen {
+		o.order = model.PowerOrder{At: ago(time.Minute), Ended: ago(time.Second)}
+		if f != nil {
+			f(&o.order)
+		}
+		return o
+	}
+	wol := other(on, func(d *desired) {
+		d.outlets, d.sources = []string{"wol", "plug"}, []string{"nas", "plug", "wol"}
+		d.feeds = map[string]feed{"nas": {}, "plug": {}, "wol": {onOnly: true, requires: []string{"plug"}}}
+	})
+	withWOL := func(o seen, w outletSeen) seen { o.outlets["wol"] = w; return o }
+	bmc := func(state model.Power) seen {
+		o := with(offline(time.Minute), lit, lit)
+		o.outlets["bmc"] = change(outlet(state, time.Hour), func(x *outletSeen) { x.Observed = noon })
+		return o
+	}
+	withBMC := other(off, func(d *desired) {
+		d.outlets = []string{"bmc", "plug"}
+		d.feeds = map[string]feed{"plug": {}, "bmc": {controller: true}}
+	})
+	watts := func(w float64) outletSeen { return change(lit, func(x *outletSeen) { x.Watts = &w }) }
+	metered := other(off, func(d *desired) { d.feeds = map[string]feed{"plug": {idleWatts: 5}} })
+	pinged := other(off, func(d *desired) { d.address = "10.0.0.1" })
+	cycle := other(on, func(d *desired) { d.cycle = true })
 
 	cases := []struct {
 		name string
@@ -94,42 +130,75 @@ func TestNextPower(t *testing.T) {
 		{"on: what is required first", on, with(offline(time.Hour), dark, dark), decision{act: actOn, outlet: "nas", phase: model.PhaseStarting}},
 		{"on: ordered already", on, with(offline(time.Hour), change(dark, func(x *outletSeen) { x.ordered = true }), dark), decision{phase: model.PhaseStarting}},
 		{"on: then its own", on, with(offline(time.Hour), lit, dark), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting}},
+		{"on: at once what requires nothing", other(on, func(d *desired) { d.feeds = nil }), with(offline(time.Hour), change(dark, func(x *outletSeen) { x.ordered = true }), dark), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting}},
 		{"on: unknown is not on", on, with(offline(time.Hour), lit, outlet(model.PowerUnknown, 0)), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting}},
-		{"on: the order failed", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.Error, x.failed = "refused", ago(time.Second) })), decision{phase: model.PhaseStarting, err: "outlet plug: refused", wake: ago(time.Second).Add(againTime)}},
-		{"on: the order failed a while ago", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.Error, x.failed = "refused", ago(againTime) })), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting, err: "refused"}},
+		{"on: the order failed", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.Error, x.failed, x.failing = "refused", ago(time.Second), ago(time.Second) })), decision{phase: model.PhaseStarting, err: "outlet plug: refused", wake: ago(time.Second).Add(againTime)}},
+		{"on: the order failed a while ago", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.Error, x.failed, x.failing = "refused", ago(againTime), ago(againTime) })), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting, err: "refused"}},
+		{"on: the order fails for good", other(on, func(d *desired) { d.powerSince = ago(time.Hour) }), with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.Error, x.failed, x.failing = "refused", ago(time.Second), ago(outletTime) })), decision{phase: model.PhaseOff, err: "outlet plug: refused: look at the device, then `power on box`"}},
 		{"on: it cannot be asked just now", on, with(offline(time.Hour), lit, change(outlet(model.PowerUnknown, 0), func(x *outletSeen) { x.Error = "no answer" })), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting, err: "no answer"}},
 		{"on: the agent is awaited", on, with(offline(time.Hour), lit, outlet(model.PowerOn, 10*time.Second)), decision{phase: model.PhaseStarting, wake: ago(10 * time.Second).Add(bootTime)}},
 		{"on: no agent comes", on, with(offline(time.Hour), lit, outlet(model.PowerOn, -bootTime)), decision{phase: model.PhaseStarting, wake: noon.Add(2 * bootTime)}},
-		{"on: no agent came", func() desired { d := on; d.powerSince = ago(time.Hour); return d }(), with(offline(time.Hour), lit, outlet(model.PowerOn, bootTime)), decision{phase: model.PhaseOffline, err: "its agent is not connected"}},
-		{"on: the agent was there and is gone", on, with(func() seen { o := offline(time.Second); o.met = true; return o }(), lit, outlet(model.PowerOn, time.Minute)), decision{phase: model.PhaseOffline, err: "its agent is not connected"}},
-		{"on: nothing feeds it", func() desired { d := on; d.outlets, d.sources = nil, nil; return d }(), offline(time.Hour), decision{phase: model.PhaseOffline, err: "no outlet"}},
+		{"on: no agent came", other(on, func(d *desired) { d.powerSince = ago(time.Hour) }), with(offline(time.Hour), lit, outlet(model.PowerOn, bootTime)), decision{phase: model.PhaseOffline, err: "`power cycle box` if it is stuck"}},
+		{"on: the agent was there and is gone", on, ended(with(offline(time.Second), lit, lit), nil), decision{phase: model.PhaseOffline, err: "its agent is not connected"}},
+		{"on: reached, then somebody's power failed", on, ended(with(offline(time.Second), lit, dark), nil), decision{phase: model.PhaseOff, err: "it is wanted on, and outlet plug is off"}},
+		{"on: nothing feeds it", other(on, func(d *desired) { d.outlets, d.sources = nil, nil }), offline(time.Hour), decision{phase: model.PhaseOffline, err: "no outlet"}},
 		{"on: switched off by hand later", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.byHand = noon })), decision{phase: model.PhaseOff, err: "by hand"}},
 		{"on: switched off by hand before", on, with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.byHand = ago(time.Hour) })), decision{act: actOn, outlet: "plug", phase: model.PhaseStarting}},
 		{"on: nobody joined", on, with(seen{}, lit, lit), decision{phase: model.PhaseNew}},
 		{"on: the agent is there", on, with(online(), dark, dark), decision{phase: model.PhaseInSync}},
+		{"on: then it is woken", wol, withWOL(with(offline(time.Hour), lit, lit), outletSeen{}), decision{act: actOn, outlet: "wol", phase: model.PhaseStarting}},
+		{"on: not before it has power", wol, withWOL(with(offline(time.Hour), lit, change(dark, func(x *outletSeen) { x.ordered = true })), outletSeen{}), decision{phase: model.PhaseStarting}},
+		{"on: it was woken", wol, withWOL(with(offline(time.Hour), lit, lit), outletSeen{switched: ago(time.Second)}), decision{phase: model.PhaseStarting, wake: ago(time.Second).Add(wakeAgain)}},
+		{"on: it is woken again", wol, withWOL(with(offline(time.Hour), lit, lit), outletSeen{switched: ago(wakeAgain)}), decision{act: actOn, outlet: "wol", phase: model.PhaseStarting}},
+		{"on: it was woken for another order", wol, withWOL(with(offline(time.Hour), lit, lit), outletSeen{switched: ago(time.Hour)}), decision{act: actOn, outlet: "wol", phase: model.PhaseStarting}},
+
+		{"cycle: the one device does it", cycle, with(online(), lit, lit), decision{act: actCycle, outlet: "plug", phase: model.PhaseStarting}},
+		{"cycle: it has", cycle, with(online(), lit, change(lit, func(x *outletSeen) { x.cycled, x.Since = ago(time.Second), ago(time.Second) })), decision{phase: model.PhaseStarting, wake: noon.Add(bootTime)}},
+		{"cycle: not under another", cycle, with(online(), lit, change(lit, func(x *outletSeen) { x.blocked = "nuc is up" })), decision{phase: model.PhaseInSync}},
+		{"cycle: all of several", other(cycle, func(d *desired) { d.outlets = []string{"nas", "plug"} }), with(online(), dark, lit), decision{act: actOff, outlet: "plug", phase: model.PhaseStarting}},
+		{"cycle: then it is left off", other(cycle, func(d *desired) { d.outlets = []string{"nas", "plug"} }), with(online(), dark, dark), decision{phase: model.PhaseStarting, wake: noon.Add(cutPause)}},
+		{"cycle: never twice", cycle, known(with(online(), lit, lit), func(o *seen) {
+			o.order, o.resumed, o.since = model.PowerOrder{At: ago(time.Minute), Cutting: ago(time.Minute)}, true, ago(time.Second)
+		}), decision{phase: model.PhaseInSync}},
 
 		{"off: shut down first", off, with(online(), lit, lit), decision{act: actShutdown, phase: model.PhaseStopping}},
-		{"off: it shuts down", off, with(ordered(online(), shutdown{ordered: noon}), lit, lit), decision{phase: model.PhaseStopping, wake: noon.Add(haltTime)}},
-		{"off: it would not", off, with(ordered(online(), shutdown{noon, "busy"}), lit, lit), decision{phase: model.PhaseStopping, err: "busy", wake: noon.Add(againTime)}},
-		{"off: told again", off, with(ordered(online(), shutdown{ago(againTime), "busy"}), lit, lit), decision{act: actShutdown, phase: model.PhaseStopping, err: "busy"}},
-		{"off: it does not end", off, with(ordered(online(), shutdown{ordered: ago(haltTime)}), lit, lit), decision{phase: model.PhaseStopping, err: "--force"}},
-		{"off: grace", off, with(offline(time.Second), lit, lit), decision{phase: model.PhaseStopping, wake: ago(time.Second).Add(haltGrace)}},
-		{"off: cut", off, with(offline(time.Minute), lit, lit), decision{act: actOff, outlet: "plug", phase: model.PhaseStopping}},
-		{"off: grace from the wish", func() desired { d := off; d.powerSince = ago(time.Second); return d }(), with(offline(time.Hour), lit, lit), decision{phase: model.PhaseStopping, wake: ago(time.Second).Add(haltGrace)}},
-		{"off: it feeds another", off, with(offline(time.Minute), lit, change(lit, func(x *outletSeen) { x.blocked = "nuc is up" })), decision{phase: model.PhaseOff, err: "nuc is up"}},
-		{"off: switched on by hand later", off, with(offline(time.Minute), lit, change(lit, func(x *outletSeen) { x.byHand, x.handOn = noon, true })), decision{phase: model.PhaseOffline, err: "by hand"}},
+		{"off: it shuts down", off, with(ordered(online(), shutdown{ordered: noon, taken: noon}), lit, lit), decision{phase: model.PhaseStopping, wake: noon.Add(haltTime)}},
+		{"off: it would not", off, with(ordered(online(), shutdown{ordered: noon, err: "busy"}), lit, lit), decision{phase: model.PhaseStopping, err: "busy", wake: noon.Add(againTime)}},
+		{"off: told again", off, with(ordered(online(), shutdown{ordered: ago(againTime), err: "busy"}), lit, lit), decision{act: actShutdown, phase: model.PhaseStopping, err: "busy"}},
+		{"off: it does not end", off, with(ordered(online(), shutdown{ordered: ago(haltTime), taken: ago(haltTime)}), lit, lit), decision{phase: model.PhaseStopping, err: "--force"}},
+		{"off: grace", off, with(down(time.Second), lit, lit), decision{phase: model.PhaseStopping, wake: ago(time.Second).Add(haltGrace)}},
+		{"off: cut", off, with(down(haltGrace), lit, lit), decision{act: actOff, outlet: "plug", phase: model.PhaseStopping}},
+		{"off: an agent that is away shut nothing down", off, with(offline(time.Hour), lit, lit), decision{phase: model.PhaseStopping, err: "nobody can shut its guests down", wake: ago(time.Minute).Add(awayTime)}},
+		{"off: and is not waited for for ever", other(off, func(d *desired) { d.powerSince = ago(time.Hour) }), with(offline(time.Hour), lit, lit), decision{phase: model.PhaseOffline, err: "`power off box --force`"}},
+		{"off: the agent went with guests on", off, known(with(down(time.Hour), lit, lit), func(o *seen) { o.order.Quiet = time.Time{} }), decision{phase: model.PhaseStopping, err: "before it said that all guests are off", wake: ago(time.Minute).Add(awayTime)}},
+		{"off: the controller says so", withBMC, bmc(model.PowerOff), decision{act: actOff, outlet: "plug", phase: model.PhaseStopping}},
+		{"off: the controller says not", withBMC, known(bmc(model.PowerOn), func(o *seen) { o.order, o.since = down(0).order, ago(time.Second) }), decision{phase: model.PhaseStopping, err: "outlet bmc says that it is on", wake: ago(time.Second).Add(haltGrace)}},
+		{"off: the meter says so", metered, with(offline(time.Hour), lit, watts(2)), decision{act: actOff, outlet: "plug", phase: model.PhaseStopping}},
+		{"off: the meter says not", metered, with(down(time.Second), lit, watts(50)), decision{phase: model.PhaseStopping, err: "its meter says", wake: ago(time.Second).Add(haltGrace)}},
+		{"off: the ping says so", pinged, known(with(offline(time.Minute), lit, lit), func(o *seen) { o.ping = pingSeen{at: noon, answered: ago(10 * time.Second)} }), decision{act: actOff, outlet: "plug", phase: model.PhaseStopping}},
+		{"off: the ping has just said not", pinged, known(with(offline(time.Minute), lit, lit), func(o *seen) { o.ping = pingSeen{at: noon, answered: ago(time.Second)} }), decision{phase: model.PhaseStopping, wake: ago(time.Second).Add(settleTime), probe: "10.0.0.1"}},
+		{"off: the ping says not", pinged, known(with(down(time.Second), lit, lit), func(o *seen) { o.ping = pingSeen{at: noon, answers: true, answered: noon} }), decision{phase: model.PhaseStopping, err: "10.0.0.1 still answers", wake: ago(time.Second).Add(haltGrace), probe: "10.0.0.1"}},
+		{"off: the ping and the meter disagree", other(metered, func(d *desired) { d.address = "10.0.0.1" }), known(with(offline(time.Second), lit, watts(50)), func(o *seen) { o.ping = pingSeen{at: noon} }), decision{phase: model.PhaseStopping, err: "its meter says that it is on", wake: ago(time.Second).Add(awayTime), probe: "10.0.0.1"}},
+		{"off: it feeds another", off, with(down(time.Minute), lit, change(lit, func(x *outletSeen) { x.blocked = "nuc is up" })), decision{phase: model.PhaseOff, err: "nuc is up"}},
+		{"off: switched on by hand later", off, known(with(down(time.Minute), lit, change(lit, func(x *outletSeen) { x.byHand, x.handOn = noon, true })), func(o *seen) { o.order.Down = noon }), decision{phase: model.PhaseOffline, err: "by hand"}},
+		{"off: started by hand later", off, known(with(online(), lit, lit), func(o *seen) { o.order, o.since = down(0).order, noon; o.order.Down = ago(time.Second) }), decision{phase: model.PhaseInSync}},
+		{"off: reached, then somebody started it", off, ended(with(online(), lit, lit), nil), decision{phase: model.PhaseInSync}},
 		{"off: what is required stays", off, with(offline(time.Minute), lit, dark), decision{phase: model.PhaseOff}},
-		{"off: held", func() desired { d := off; d.hold = true; return d }(), with(online(), lit, lit), decision{phase: model.PhaseHeld}},
+		{"off: held", other(off, func(d *desired) { d.hold = true }), with(online(), lit, lit), decision{phase: model.PhaseHeld}},
+		{"none: left to people", other(off, func(d *desired) { d.power = model.PowerWantedNone }), with(offline(time.Minute), lit, lit), decision{phase: model.PhaseOffline}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			for range 2 { // a step may lead to another at once
+				c.o.order = follow(c.d, c.o, noon)
+			}
 			got := next(c.d, c.o, noon)
 			if !strings.Contains(got.err, c.want.err) || c.want.err == "" && got.err != "" {
 				t.Errorf("error %q, want %q", got.err, c.want.err)
 			}
 			got.err, c.want.err = "", ""
 			if got != c.want {
-				t.Errorf("\n got %+v\nwant %+v", got, c.want)
+				t.Errorf("\n got %+v\nwant %+v\norder %+v", got, c.want, c.o.order)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -25,6 +26,7 @@ type outlets struct {
 
 	mu      sync.Mutex
 	devices map[string]*device
+	free    time.Time // when the next may be switched on: inrush
 }
 
 // device is one outlet's device.
@@ -36,16 +38,27 @@ type device struct {
 	orders  chan deviceOrder
 	stop    context.CancelFunc
 
-	mu      sync.Mutex
-	pending int       // orders that were given and not carried out
-	failed  time.Time // when the last order failed; zero if it did not
-	byHand  time.Time // when a person switched it last
-	handOn  bool
+	mu       sync.Mutex
+	pending  int       // orders that were given and not carried out
+	switched time.Time // when the last was
+	cycled   time.Time // when the last cycle was
+	failed   time.Time // when the last order failed; zero if it did not
+	failing  time.Time // when the first of those in a row did
+	byHand   time.Time // when a person switched it last
+	handOn   bool
 }
 
 type deviceOrder struct {
-	on     bool
-	answer chan error // nil where nobody waits
+	do     act           // actOn, actOff or actCycle
+	unless func() string // asked right before; an answer is why it is not done; may be nil
+	answer chan error    // nil where nobody waits
+}
+
+func switching(on bool) act {
+	if on {
+		return actOn
+	}
+	return actOff
 }
 
 func newOutlets(s *Server) *outlets { return &outlets{s: s, devices: map[string]*device{}} }
@@ -121,7 +134,7 @@ func (o *outlets) run(ctx context.Context, name string, dev *device) {
 		case <-tick.C:
 			o.poll(ctx, name, dev)
 		case q := <-dev.orders:
-			err := o.carryOut(ctx, name, dev, q.on)
+			err := o.carryOut(ctx, name, dev, q)
 			if q.answer != nil {
 				q.answer <- err
 			}
@@ -171,16 +184,23 @@ func (o *outlets) measure(ctx context.Context, name string, dev *device, failed 
 }
 
 // carryOut switches a device, and checks that it is what it was told to be.
-func (o *outlets) carryOut(ctx context.Context, name string, dev *device, on bool) error {
-	ctx, cancel := context.WithTimeout(ctx, deviceTime)
+func (o *outlets) carryOut(ctx context.Context, name string, dev *device, q deviceOrder) error {
+	if q.do != actOff {
+		o.awaitTurn(ctx, name, dev)
+	}
+	limit := deviceTime
+	if q.do == actCycle {
+		limit = 3*deviceTime + o.pause(dev)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	want := model.PowerOff
-	if on {
-		want = model.PowerOn
+	want := model.PowerOn
+	if q.do == actOff {
+		want = model.PowerOff
 	}
 	state, assumed, err := want, !dev.outlet.Askable(), dev.bad
 	if err == nil {
-		err = dev.sw.Set(ctx, on)
+		err = o.tell(ctx, dev, q)
 	}
 	switch {
 	case err != nil:
@@ -196,23 +216,96 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, on boo
 		watts, energy = o.measure(ctx, name, dev, err)
 	}
 	now := time.Now().UTC()
-	dev.mu.Lock()
-	dev.pending--
-	dev.failed = time.Time{}
-	if err != nil {
-		dev.failed = now
-	}
-	dev.mu.Unlock()
+	dev.carriedOut(q.do, err, now)
 	st := o.s.observed.outlet(name)
-	if st.State != state || st.Since.IsZero() {
+	if st.State != state || st.Since.IsZero() || q.do == actCycle && err == nil {
 		st.Since = now
 	}
 	st.State, st.Assumed, st.Error, st.Observed = state, assumed, errText(err), now
 	st.Watts, st.EnergyWh = watts, energy
 	o.s.observed.setOutlet(name, st)
-	o.s.log.Info("outlet switched", "outlet", name, "on", on, "state", state, "error", err)
+	o.s.log.Info("outlet switched", "outlet", name, "do", q.do, "state", state, "error", err)
 	o.kickFed(name)
 	return err
+}
+
+// carriedOut notes what became of an order.
+func (d *device) carriedOut(do act, err error, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pending--
+	if err != nil {
+		d.failed = now
+		if d.failing.IsZero() {
+			d.failing = now
+		}
+		return
+	}
+	d.failed, d.failing, d.switched = time.Time{}, time.Time{}, now
+	if do == actCycle {
+		d.cycled = now
+	}
+}
+
+// tell gives the device its order.
+func (o *outlets) tell(ctx context.Context, dev *device, q deviceOrder) error {
+	if q.unless != nil {
+		if why := q.unless(); why != "" {
+			return errors.New("it was not switched: " + why)
+		}
+	}
+	if q.do != actCycle {
+		return dev.sw.Set(ctx, q.do == actOn)
+	}
+	err := power.ErrNoCycle
+	if c, ok := dev.sw.(power.Cycler); ok {
+		err = c.Cycle(ctx)
+	}
+	if !errors.Is(err, power.ErrNoCycle) {
+		if err == nil && !sleep(ctx, power.CyclePause) {
+			err = ctx.Err()
+		}
+		return err
+	}
+	if err := dev.sw.Set(ctx, false); err != nil {
+		return err
+	}
+	// From here on it must come on again, whatever else ends.
+	on, cancel := context.WithTimeout(context.WithoutCancel(ctx), deviceTime)
+	defer cancel()
+	sleep(ctx, o.pause(dev))
+	return dev.sw.Set(on, true)
+}
+
+// pause is how long a device that is cycled by us stays off.
+func (o *outlets) pause(dev *device) time.Duration {
+	return max(o.s.cyclePause, time.Duration(dev.outlet.DelaySeconds)*time.Second)
+}
+
+// awaitTurn waits until a device may be switched on after the one before it:
+// machines that start draw many times what they do later.
+func (o *outlets) awaitTurn(ctx context.Context, name string, dev *device) {
+	if o.s.observed.outlet(name).State == model.PowerOn {
+		return
+	}
+	now := time.Now()
+	o.mu.Lock()
+	turn := now
+	if o.free.After(turn) {
+		turn = o.free
+	}
+	o.free = turn.Add(time.Duration(dev.outlet.DelaySeconds) * time.Second)
+	o.mu.Unlock()
+	if wait := turn.Sub(now); wait > 0 {
+		sleep(ctx, wait)
+	}
+}
+
+// turns is how long the queue of those that wait for their turn is.
+func (o *outlets) turns() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return max(0, time.Until(o.free))
 }
 
 // check asks a device whether it did as it was told; some take a moment.
@@ -238,10 +331,11 @@ func (o *outlets) kickFed(name string) {
 	}
 }
 
-// request gives an order that nobody waits for.
-func (o *outlets) request(name string, on bool) {
+// request gives an order that nobody waits for; unless may say, right before
+// it is carried out, why it must not be any more.
+func (o *outlets) request(name string, do act, unless func() string) {
 	if dev := o.get(name); dev != nil {
-		_ = dev.order(deviceOrder{on: on})
+		_ = dev.order(deviceOrder{do: do, unless: unless})
 	}
 }
 
@@ -258,21 +352,25 @@ func (d *device) order(q deviceOrder) error {
 }
 
 // do gives an order and waits until it is carried out.
-func (o *outlets) do(ctx context.Context, name string, on, byHand bool) error {
+func (o *outlets) do(ctx context.Context, name string, do act, byHand bool) error {
 	dev := o.get(name)
 	if dev == nil {
 		return notFound(model.KindOutlet, name)
 	}
 	if byHand {
 		dev.mu.Lock()
-		dev.byHand, dev.handOn = time.Now(), on
+		dev.byHand, dev.handOn = time.Now(), do != actOff
 		dev.mu.Unlock()
 	}
-	q := deviceOrder{on, make(chan error, 1)}
+	q := deviceOrder{do: do, answer: make(chan error, 1)}
 	if err := dev.order(q); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*deviceTime)
+	limit := 2*deviceTime + o.turns()
+	if do == actCycle {
+		limit += 3*deviceTime + o.pause(dev)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	select {
 	case err := <-q.answer:

@@ -32,7 +32,8 @@ type reconciler struct {
 	asks   chan ask
 	retry  atomic.Bool
 	orders sync.WaitGroup
-	down   chan error // what became of the order to shut down
+	down   chan downAnswer // what became of the order to shut down
+	prober prober
 
 	state      *model.State // that config was rendered from
 	disks      []model.Disk // likewise
@@ -44,18 +45,25 @@ type reconciler struct {
 	settles    time.Time // when the newest edits that changed the config are to be acted upon
 
 	conn     *agentConn
-	met      bool   // there was an agent since the server started
-	told     string // digest that conn was told to be desired, "?" if none
-	sent     uint64 // the run that was sent to conn
-	run      uint64 // under way when last looked
+	lastConn *agentConn // the newest, though it may be gone
+	told     string     // digest that conn was told to be desired, "?" if none
+	sent     uint64     // the run that was sent to conn
+	run      uint64     // under way when last looked
 	kind     model.RunKind
 	last     attempt
 	lastRun  uint64
 	verified string
 
-	power      string
-	powerSince time.Time
-	shutdown   shutdown
+	shutdown shutdown
+	record   model.PowerRecord // of its power, as it is kept
+	resumed  bool              // its order was under way when the server started
+}
+
+// downAnswer is what became of the order to shut down that conn was given; an
+// agent that complains later says it of the last one.
+type downAnswer struct {
+	conn *agentConn
+	err  error
 }
 
 // ask is a person's wish for a run.
@@ -70,7 +78,7 @@ type answer struct {
 }
 
 func newReconciler(s *Server, name string, stop context.CancelFunc) *reconciler {
-	return &reconciler{s: s, name: name, stop: stop, wake: make(chan struct{}, 1), asks: make(chan ask), down: make(chan error, 1), told: "?"}
+	return &reconciler{s: s, name: name, stop: stop, wake: make(chan struct{}, 1), asks: make(chan ask), down: make(chan downAnswer, 1), told: "?"}
 }
 
 func (r *reconciler) kicked() {
@@ -114,10 +122,8 @@ func (r *reconciler) Run(ctx context.Context) {
 			}
 		case <-r.wake:
 		case <-timer.C:
-		case err := <-r.down:
-			if err != nil && !r.shutdown.ordered.IsZero() {
-				r.shutdown.err = err.Error()
-			}
+		case a := <-r.down:
+			r.answered(a)
 		case q := <-r.asks:
 			run, err := r.asked(ctx, q.kind)
 			q.answer <- answer{run, err}
@@ -168,7 +174,7 @@ func (r *reconciler) changed(at time.Time) {
 // when to look again at the latest.
 func (r *reconciler) step(ctx context.Context) time.Time {
 	var wake time.Time
-	for range 3 {
+	for range 100 { // each device is told at most once
 		state := r.s.store.State()
 		h, ok := state.Hypervisors[r.name]
 		if !ok {
@@ -177,9 +183,17 @@ func (r *reconciler) step(ctx context.Context) time.Time {
 		now := time.Now()
 		r.look(state, h, now)
 		d, o := r.desired(state, h), r.seen(state)
+		if err := r.keepOrder(follow(d, o, now)); err != nil {
+			r.s.log.Error("keeping the order about its power", "hypervisor", r.name, "error", err)
+			return now.Add(errorPause)
+		}
+		o.order = r.record.Order
 		dec := next(d, o, now)
-		r.show(d, o, dec, now)
+		r.show(state, d, o, dec, now)
 		wake = dec.wake
+		if dec.probe != "" {
+			r.prober.start(ctx, r, dec.probe)
+		}
 		again, err := r.act(ctx, dec)
 		if err != nil {
 			r.s.log.Error("reconciling", "hypervisor", r.name, "error", err)
@@ -195,18 +209,16 @@ func (r *reconciler) step(ctx context.Context) time.Time {
 // look notes what has changed since it last looked.
 func (r *reconciler) look(state *model.State, h model.Hypervisor, now time.Time) {
 	if conn := r.s.agents.get(r.name); conn != r.conn {
-		r.conn, r.told, r.sent, r.verified, r.shutdown = conn, "?", 0, "", shutdown{}
-		r.met = true
+		r.conn, r.told, r.sent, r.verified = conn, "?", 0, ""
+		if conn != nil {
+			r.lastConn, r.shutdown = conn, shutdown{}
+		}
 	}
 	if r.retry.Swap(false) {
 		r.last = attempt{}
 	}
-	if h.PowerWanted != r.power {
-		r.powerSince = now
-		if r.power == "" {
-			r.powerSince = h.Changed // as of the server's start
-		}
-		r.power, r.shutdown = h.PowerWanted, shutdown{}
+	if !h.PowerAt.Equal(r.record.Order.At) {
+		r.shutdown, r.resumed = shutdown{}, false // another order
 	}
 	r.render(state, now)
 	r.lookAtRun()
@@ -228,9 +240,14 @@ func (r *reconciler) tell(h model.Hypervisor) {
 // act carries a decision out; true is that there may be more to do at once.
 func (r *reconciler) act(ctx context.Context, dec decision) (again bool, err error) {
 	switch dec.act {
-	case actOn, actOff:
-		r.s.log.Info("switching", "hypervisor", r.name, "outlet", dec.outlet, "on", dec.act == actOn)
-		r.s.outlets.request(dec.outlet, dec.act == actOn) // its status will tell
+	case actOn, actOff, actCycle:
+		r.s.log.Info("switching", "hypervisor", r.name, "outlet", dec.outlet, "do", dec.act)
+		var unless func() string
+		if dec.act == actOff && !r.s.store.State().Hypervisors[r.name].PowerCycle {
+			unless = func() string { return r.keeps(dec.outlet) }
+		}
+		r.s.outlets.request(dec.outlet, dec.act, unless) // its status will tell
+		return true, nil
 	case actShutdown:
 		r.orderShutdown(ctx)
 	case actLost:
@@ -247,13 +264,24 @@ func (r *reconciler) orderShutdown(ctx context.Context) {
 	r.s.log.Info("ordering shutdown", "hypervisor", r.name)
 	r.shutdown = shutdown{ordered: time.Now()}
 	conn := r.conn
+	frame := wire.Frame{Kind: wire.KindShutdown, GraceSeconds: int(guestGrace(r.s.store.State()) / time.Second)}
 	r.orders.Go(func() { // ends with the order's deadline
 		ctx, cancel := context.WithTimeout(ctx, orderTime)
 		defer cancel()
-		err := conn.order(ctx, wire.Frame{Kind: wire.KindShutdown})
+		err := conn.order(ctx, frame)
 		select {
-		case r.down <- err:
+		case r.down <- downAnswer{conn, err}:
 		case <-ctx.Done():
 		}
 	})
+}
+
+func (r *reconciler) answered(a downAnswer) {
+	switch {
+	case r.shutdown.ordered.IsZero() || a.conn != nil && a.conn != r.lastConn:
+	case a.err != nil:
+		r.shutdown.err = a.err.Error()
+	default:
+		r.shutdown.taken = time.Now()
+	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"homelab/model"
@@ -10,7 +11,7 @@ import (
 // What next is given, and how what it decided is shown.
 
 // show publishes the decision.
-func (r *reconciler) show(d desired, o seen, dec decision, now time.Time) {
+func (r *reconciler) show(state *model.State, d desired, o seen, dec decision, now time.Time) {
 	applied, _ := r.s.store.Applied(r.name)
 	power := machinePower(d, o)
 	if dec.phase == model.PhaseOff && power == model.PowerOn {
@@ -25,6 +26,10 @@ func (r *reconciler) show(d desired, o seen, dec decision, now time.Time) {
 			st.Since = now.UTC()
 		}
 		st.Phase, st.Power, st.Error = phase, power, dec.err
+		st.Sequence, st.Differs = sequence(state.Hypervisors[r.name], d, o, r.record, now), ""
+		if !o.order.Ended.IsZero() {
+			st.Differs = differs(d, o)
+		}
 		st.DesiredDigest, st.AppliedDigest, st.AppliedAt = d.digest, applied.Digest, applied.At
 		st.RetryAt, st.Failures, st.LastRun, st.Run = dec.retryAt.UTC(), 0, r.lastRun, r.run
 		if dec.retryAt.IsZero() {
@@ -44,7 +49,8 @@ func (r *reconciler) show(d desired, o seen, dec decision, now time.Time) {
 // desired gathers what is wanted.
 func (r *reconciler) desired(state *model.State, h model.Hypervisor) desired {
 	d := desired{
-		name: r.name, digest: r.digest(), hold: h.Hold, power: h.PowerWanted, powerSince: r.powerSince, grace: haltGrace,
+		name: r.name, digest: r.digest(), hold: h.Hold, power: h.PowerWanted, powerSince: h.PowerAt, cycle: h.PowerCycle, address: h.Address,
+		grace: powerGrace(state), guestGrace: guestGrace(state),
 		incomplete: r.incomplete, preparing: r.preparing, settles: r.settles, sources: sources(state, h.Outlets),
 	}
 	if h.Platform == model.PlatformSandbox {
@@ -52,6 +58,7 @@ func (r *reconciler) desired(state *model.State, h model.Hypervisor) desired {
 	}
 	// What requires others is switched off before them.
 	d.outlets = dependentsFirst(d.sources, h.Outlets)
+	d.feeds = feedsOf(state, h.Outlets, d.sources)
 	return d
 }
 
@@ -60,8 +67,12 @@ func (r *reconciler) seen(state *model.State) seen {
 	_, joined := state.Agents[r.name]
 	applied, _ := r.s.store.Applied(r.name)
 	o := seen{
-		joined: joined, online: r.conn != nil, met: r.met, applied: applied.Digest, verified: r.verified, last: r.last, shutdown: r.shutdown,
+		joined: joined, online: r.conn != nil, applied: applied.Digest, verified: r.verified, last: r.last, shutdown: r.shutdown,
 		since: r.s.observed.hypervisor(r.name).AgentSince, outlets: r.s.outlets.seen(state, r.name),
+	}
+	o.order, o.resumed, o.ping = r.record.Order, r.resumed, r.prober.seen()
+	if o.running = -1; r.lastConn != nil {
+		o.running = int(r.lastConn.running.Load())
 	}
 	if run, ok := r.activeRun(); ok {
 		o.run = &run
@@ -74,4 +85,43 @@ func (r *reconciler) seen(state *model.State) seen {
 
 func (r *reconciler) errorf(format string, args ...any) error {
 	return fmt.Errorf(r.name+": "+format, args...)
+}
+
+// keepOrder keeps how far the order about the machine's power has come, and
+// how long its steps took.
+func (r *reconciler) keepOrder(order model.PowerOrder) error {
+	if order == r.record.Order {
+		return nil
+	}
+	record := r.record
+	learn(&record, order)
+	record.Order = order
+	if err := r.s.store.SetPower(r.name, record); err != nil {
+		return err
+	}
+	r.record = record
+	return nil
+}
+
+// keeps says why an outlet of a machine that was found to be down must stay on
+// all the same.
+func (r *reconciler) keeps(outlet string) string {
+	if r.s.agents.get(r.name) != nil {
+		return r.name + " is up"
+	}
+	return strings.Join(r.s.outlets.keepers(r.s.store.State(), outlet, r.name), ", ")
+}
+
+func guestGrace(state *model.State) time.Duration {
+	if n := state.Settings.GuestGraceSeconds; n > 0 {
+		return time.Duration(n) * time.Second
+	}
+	return 30 * time.Second
+}
+
+func powerGrace(state *model.State) time.Duration {
+	if n := state.Settings.PowerGraceSeconds; n > 0 {
+		return time.Duration(n) * time.Second
+	}
+	return haltGrace
 }

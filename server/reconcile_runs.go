@@ -49,6 +49,11 @@ func (r *reconciler) digest() string {
 
 // recall finds how the last runs ended, after a restart of the server.
 func (r *reconciler) recall() {
+	record, err := r.s.store.Power(r.name)
+	if err != nil {
+		r.s.log.Error("reading how far the order about its power has come", "hypervisor", r.name, "error", err)
+	}
+	r.record, r.resumed = record, !record.Order.Cutting.IsZero()
 	runs, err := r.s.store.Runs(r.name)
 	if err != nil {
 		r.s.log.Error("reading the runs", "hypervisor", r.name, "error", err)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -261,6 +262,29 @@ func (p *plugs) is(want ...string) func() bool {
 	}
 }
 
+// halt plays a machine that is shut down: the order is taken, no guest runs any
+// more, and the agent goes.
+func (l *testLab) halt(hypervisor string, a *testAgent) {
+	l.t.Helper()
+	order := a.expect(wire.KindShutdown)
+	l.phase(hypervisor, model.PhaseStopping)
+	a.send(wire.Frame{Kind: wire.KindResult, Order: order.Order})
+	a.send(wire.Frame{Kind: wire.KindInventory, Inventory: &wire.Inventory{}})
+	l.step(hypervisor, model.StepGuests, model.StepDone)
+	a.client.Close()
+}
+
+// step waits until a step of a hypervisor's sequence is in a state.
+func (l *testLab) step(hypervisor, kind string, want model.StepState) {
+	l.t.Helper()
+	var seq *model.Sequence
+	defer func() { if l.t.Failed() { l.t.Logf("%+v %+v", seq, l.srv.reconcile.get(hypervisor).record) } }()
+	eventually(l.t, fmt.Sprintf("step %s of %s is %s", kind, hypervisor, want), func() bool {
+		seq = l.srv.observed.hypervisor(hypervisor).Sequence
+		return seq != nil && slices.ContainsFunc(seq.Steps, func(s model.Step) bool { return s.Kind == kind && s.State == want })
+	})
+}
+
 func TestPowerOnAndOff(t *testing.T) {
 	var p plugs
 	l := startLab(t, func(s *Server) { s.opts.Simulated = p.switched })
@@ -286,10 +310,7 @@ func TestPowerOnAndOff(t *testing.T) {
 		t.Errorf("nas off: %v", err)
 	}
 	power(model.PowerWantedOff)
-	order := a.expect(wire.KindShutdown)
-	l.phase("box", model.PhaseStopping)
-	a.send(wire.Frame{Kind: wire.KindResult, Order: order.Order})
-	a.client.Close()
+	l.halt("box", a)
 	eventually(t, "its own outlet is cut after the grace, and no other", p.is("nas true", "plug true", "plug false"))
 	l.phase("box", model.PhaseOff)
 	if st := l.srv.observed.hypervisor("box"); st.Power != model.PowerOff {
@@ -316,8 +337,7 @@ func TestASharedOutletIsCutWhenAllAreDown(t *testing.T) {
 	two.expect(wire.KindWelcome)
 	off := func(name string, a *testAgent) {
 		l.commit(model.Change(name, 0, func(h *model.Hypervisor) error { h.PowerWanted = model.PowerWantedOff; return nil }))
-		a.send(wire.Frame{Kind: wire.KindResult, Order: a.expect(wire.KindShutdown).Order})
-		a.client.Close()
+		l.halt(name, a)
 	}
 	off("one", one)
 	eventually(t, "one is off, on an outlet that stays on", func() bool {

@@ -98,7 +98,7 @@ func (r *reconcilers) retry(hypervisor string) {
 func (r *reconcilers) complained(hypervisor, text string) {
 	if one := r.get(hypervisor); one != nil {
 		select {
-		case one.down <- errors.New(text):
+		case one.down <- downAnswer{err: errors.New(text)}:
 		default:
 		}
 	}

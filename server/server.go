@@ -74,6 +74,7 @@ type Server struct {
 	minions    *minions
 	salts      *salts
 	reconcile  *reconcilers
+	automatics *automatics
 
 	windows    sync.Map                                    // of sessions with a pty: ssh.Session → *window
 	keepalive  time.Duration                               // pause between questions to a session's client
@@ -129,6 +130,7 @@ func New(opts Options) (*Server, error) {
 	s.configs = newConfigs(st, s.log, s.minions)
 	s.salts = newSalts(s)
 	s.reconcile = newReconcilers(s)
+	s.automatics = newAutomatics(s)
 	s.ssh = s.endpoint()
 	return s, nil
 }
@@ -149,7 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.told.Run, s.reconcile.Run, s.minions.Run, s.salts.Run, s.watchIdentities} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.minions.Run, s.salts.Run, s.watchIdentities} {
 		parts.Go(func() { run(ctx) })
 	}
 	if ln := s.opts.Metrics; ln != nil {

@@ -154,12 +154,20 @@ func (s *Server) takeInventory(conn *agentConn, inv wire.Inventory) error {
 	if guests == nil {
 		guests = []model.Guest{}
 	}
+	running := 0
+	for _, g := range guests {
+		if g.State != model.GuestStopped && g.State != model.GuestCrashed {
+			running++
+		}
+	}
+	conn.running.Store(int64(running))
 	s.observed.update(conn.hypervisor, func(st *model.HypervisorStatus) {
 		st.Guests = guests
 		if inv.Facts != nil {
 			st.Facts = *inv.Facts
 		}
 	})
+	s.reconcile.kick(conn.hypervisor)
 	return nil
 }
 

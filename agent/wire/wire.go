@@ -56,6 +56,10 @@ type Frame struct {
 	RunID uint64 `json:"run_id,omitempty"` // of approve and cancel
 	VM    string `json:"vm,omitempty"`     // ID of a VM, of restart and adopt
 	Error string `json:"error,omitempty"`
+
+	// GraceSeconds is how long a guest has to shut down before it is switched
+	// off, of shutdown; 0 is the agent's own.
+	GraceSeconds int `json:"grace_seconds,omitempty"`
 }
 
 // Kinds of frames.

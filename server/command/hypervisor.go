@@ -45,18 +45,26 @@ func hypervisorFields(f *fields[model.Hypervisor]) {
 	f.text("address", "host name or IP address", func(h *model.Hypervisor) *string { return &h.Address })
 	f.text("power-wanted", "on, off or none", func(h *model.Hypervisor) *string { return &h.PowerWanted })
 	f.truth("await-salt", "its runs count once its guests are configured by Salt", func(h *model.Hypervisor) *bool { return &h.AwaitSalt })
+	f.text("power-policy", "manual, profile (on while the active profile has VMs to run there) or schedule", func(h *model.Hypervisor) *string { return &h.PowerPolicy })
+	f.lines("schedule", "when it is switched, such as 'on 0 18 * * 1-5 Europe/Amsterdam'; repeat it for more, all are replaced", func(h *model.Hypervisor) *[]string { return &h.Schedules })
+	f.number("idle-minutes", "off after that long without a running guest; 0 is never", func(h *model.Hypervisor) *int { return &h.IdleMinutes })
+	f.truth("wake", "on when a VM on it is started", func(h *model.Hypervisor) *bool { return &h.Wake })
 	f.truth("hold", "no reconciling until released", func(h *model.Hypervisor) *bool { return &h.Hold })
 	f.choices("platform", model.PlatformLibvirt, model.PlatformSandbox)
 	f.choices("accel", model.AccelAuto, model.AccelKVM, model.AccelTCG)
 	f.choices("network", "macvtap:", "bridge:", "nat:default")
 	f.choices("policy", model.PolicyAuto, model.PolicyReview)
 	f.choices("power-wanted", model.PowerWantedOn, model.PowerWantedOff, model.PowerWantedNone)
+	f.choices("power-policy", model.PowerManual, model.PowerProfile, model.PowerSchedule)
 	f.suggest("outlet", model.KindOutlet)
 }
 
 func guestsCell(st *model.State, name string, status model.HypervisorStatus) cell {
 	desired := desiredGuests(st, name)
-	if status.Agent != model.AgentOnline {
+	switch {
+	case status.Agent != model.AgentOnline && status.Power == model.PowerOff:
+		return cell{fmt.Sprintf("0/%d", desired), faint}
+	case status.Agent != model.AgentOnline:
 		return cell{fmt.Sprintf("?/%d", desired), faint}
 	}
 	c := cell{text: fmt.Sprintf("%d/%d", status.RunningGuests(), desired)}
@@ -75,7 +83,7 @@ func hypervisorDetail(s *session, st *model.State, h model.Hypervisor) []pair {
 	pairs := []pair{
 		{"name", cell{text: h.Name}},
 		{"power", powerCell(status.Power)},
-		{"power wanted", cell{text: h.PowerWanted}},
+		{"power wanted", cell{text: powerWanted(s, h)}},
 		{"agent", agentCell(status.Agent)},
 		{"phase", s.phaseCell(status)},
 		{"guests", guestsCell(st, h.Name, status)},
@@ -108,9 +116,40 @@ func hypervisorDetail(s *session, st *model.State, h model.Hypervisor) []pair {
 		pair{"outlets", cell{text: or(strings.Join(h.Outlets, ", "), "none")}},
 		pair{"address", cell{text: or(h.Address, "unknown")}},
 		pair{"await salt", cell{text: yesNo(h.AwaitSalt)}},
+		pair{"power policy", cell{text: powerPolicy(h)}},
 		pair{"hold", cell{text: yesNo(h.Hold)}},
 		pair{"changed", plainCell("%s, in revision %d", s.age(h.Changed), h.Version)},
 	)
+}
+
+// powerWanted says what is wanted, whose order that is and what may change it.
+func powerWanted(s *session, h model.Hypervisor) string {
+	text := h.PowerWanted
+	if h.PowerBy != "" {
+		text += fmt.Sprintf(", by %s %s", h.PowerBy, s.age(h.PowerAt))
+	}
+	if h.PowerWhy != "" {
+		text += ": " + h.PowerWhy
+	}
+	if h.PowerByHand && h.Automatic() {
+		text += "; by hand, until a schedule or `release " + h.Name + "`"
+	}
+	return text
+}
+
+// powerPolicy says what switches a machine by itself.
+func powerPolicy(h model.Hypervisor) string {
+	parts := []string{or(h.PowerPolicy, model.PowerManual)}
+	if h.PowerPolicy == model.PowerSchedule {
+		parts = append(parts, h.Schedules...)
+	}
+	if h.IdleMinutes > 0 {
+		parts = append(parts, fmt.Sprintf("off after %s without a guest", count(h.IdleMinutes, "minute", "minutes")))
+	}
+	if h.Wake {
+		parts = append(parts, "on when a VM is started")
+	}
+	return strings.Join(parts, ", ")
 }
 
 func libvirtVersion(f model.Facts) string {

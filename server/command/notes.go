@@ -43,7 +43,7 @@ func releaseCommand(s *session) *cobra.Command {
 		Use:   "release NAME…",
 		Short: "Go on with hypervisors that are held",
 		Long: `Go on with hypervisors that are held: what was ordered meanwhile is done at once.
-A machine that is up and was wanted off meanwhile is shut down, and that is asked
+Their power is left to their policies again, whatever was ordered by hand. A machine that is up and was wanted off meanwhile is shut down, and that is asked
 about.`,
 		Example:           "release thinkpad",
 		Args:              some("NAME"),
@@ -54,7 +54,7 @@ about.`,
 		names := unique(args)
 		return s.commit(cmd.Context(), opts, change{
 			edit: each(names, func(name string) model.Edit {
-				return model.Change(name, 0, func(h *model.Hypervisor) error { h.Hold = false; return nil })
+				return model.Change(name, 0, func(h *model.Hypervisor) error { h.Release(); return nil })
 			}),
 			done: n.subject(names) + isAre(names) + "released",
 			ask:  s.offAtRelease(names),

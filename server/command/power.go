@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ import (
 func powerCommand(s *session) *cobra.Command {
 	return parent(
 		&cobra.Command{Use: "power", Short: "Switch machines and outlets on and off"},
-		powerOn(s), powerOff(s), powerStatus(s),
+		powerOn(s), powerOff(s), powerCycle(s), powerStatus(s),
 	)
 }
 
@@ -38,11 +39,13 @@ func powerOn(s *session) *cobra.Command {
 		Short: "Switch machines and outlets on",
 		Long: `Switch machines and outlets on. A NAME is a hypervisor or an outlet. That a
 hypervisor is wanted on is stored: its outlets are switched on, after those that
-they require, and its guests come up by themselves.`,
-		Example:           "power on thinkpad\npower on --group computers --wait",
+they require, and its guests come up by themselves. --profile means all that the
+active profile has VMs to run on.`,
+		Example:           "power on thinkpad\npower on --group computers --wait\npower on --profile",
 		ValidArgsFunction: s.powerArgs,
 	}
 	w, opts := whichFlags(cmd), mutating(cmd)
+	w.profile = cmd.Flags().Bool("profile", false, "the machines that the active profile has VMs to run on")
 	wait := waitFlags(cmd, "the machines' agents are connected")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t, err := s.find(cmd, w, args)
@@ -54,7 +57,7 @@ they require, and its guests come up by themselves.`,
 				return err
 			}
 		}
-		if err := s.wantPower(cmd.Context(), opts, t, model.PowerWantedOn, nil); err != nil || !*wait.wait || *opts.dry {
+		if err := s.orderPower(cmd.Context(), opts, t, s.wanting(model.PowerWantedOn, nil)); err != nil || !*wait.wait || *opts.dry {
 			return err
 		}
 		return s.awaitPower(cmd.Context(), t.hypervisors, *wait.timeout, "on", func(st model.HypervisorStatus) bool {
@@ -90,7 +93,7 @@ the outlets are switched off now, whatever runs.`,
 			}
 			*opts.yes = true // once is enough
 		}
-		if err := s.wantPower(cmd.Context(), opts, t, model.PowerWantedOff, q.damage); err != nil || *opts.dry {
+		if err := s.orderPower(cmd.Context(), opts, t, s.wanting(model.PowerWantedOff, q.damage)); err != nil || *opts.dry {
 			return err
 		}
 		if err := s.switchAll(cmd.Context(), cut, false, *force, s.sayer(opts)); err != nil || !*wait.wait {
@@ -112,19 +115,16 @@ func (s *session) toCut(t targets, force bool) ([]string, question) {
 			cut = append(cut, s.state().Hypervisors[h].Outlets...)
 		}
 	}
-	cut = unique(cut)
+	cut = slices.DeleteFunc(unique(cut), func(o string) bool { return s.state().Outlets[o].OnOnly() })
 	q := s.cutting(cut, force)
 	if force {
 		return cut, q
 	}
 	q.damage = append(q.damage, s.shuttingDown(t.hypervisors)...)
-	st := s.state()
 	for _, h := range t.hypervisors {
-		for _, o := range st.Hypervisors[h].Outlets {
-			if st.Outlets[o].Essential {
-				q.damage = append(q.damage, fmt.Sprintf("%s is fed by %s, which is essential: it carries this server or the way to it, and off may mean for good", h, o))
-				q.word = h
-			}
+		q = s.alsoEssential(q, h)
+		for _, note := range s.alsoFed(h) {
+			s.notef("note: %s", clean(note))
 		}
 	}
 	return cut, q
@@ -150,15 +150,32 @@ func (s *session) shuttingDown(hypervisors []string) []string {
 	return damage
 }
 
-// wantPower stores what power is wanted of the hypervisors.
-func (s *session) wantPower(ctx context.Context, opts options, t targets, wanted string, damage []string) error {
+// ordering is an order about the power of machines.
+type ordering struct {
+	what   string   // they are, such as "wanted on"
+	damage []string // for a dry run
+	order  func(*model.Hypervisor)
+}
+
+// wanting is the order that stores what is wanted. Where that is wanted already
+// and is not so, it is ordered again.
+func (s *session) wanting(power string, damage []string) ordering {
+	return ordering{what: "wanted " + power, damage: damage, order: func(h *model.Hypervisor) {
+		status := s.hypervisorStatus(h.Name)
+		failed := status.Sequence != nil && status.Sequence.Error != ""
+		h.Want(power, status.Differs != "" || failed || !h.PowerByHand && h.PowerBy != "")
+	}}
+}
+
+// orderPower stores an order about the power of hypervisors.
+func (s *session) orderPower(ctx context.Context, opts options, t targets, o ordering) error {
 	if *opts.dry {
 		say := s.sayer(opts)
-		for _, d := range damage {
+		for _, d := range o.damage {
 			say("%s", clean(d))
 		}
-		for _, o := range t.outlets {
-			say("outlet %s would be switched %s", clean(o), wanted)
+		for _, name := range t.outlets {
+			say("outlet %s would be switched %s", clean(name), strings.TrimPrefix(o.what, "wanted "))
 		}
 	}
 	if len(t.hypervisors) == 0 {
@@ -169,17 +186,29 @@ func (s *session) wantPower(ctx context.Context, opts options, t targets, wanted
 	}
 	return s.commit(ctx, opts, change{
 		edit: each(t.hypervisors, func(name string) model.Edit {
-			return model.Change(name, 0, func(h *model.Hypervisor) error { h.PowerWanted = wanted; return nil })
+			return model.Change(name, 0, func(h *model.Hypervisor) error { o.order(h); return nil })
 		}),
-		done: hypervisors(s).subject(t.hypervisors) + isAre(t.hypervisors) + "wanted " + wanted,
+		done: hypervisors(s).subject(t.hypervisors) + isAre(t.hypervisors) + o.what,
 		then: func(bool) error {
 			s.noteHeld(t.hypervisors)
-			if wanted == model.PowerWantedOn {
+			if o.what != "wanted "+model.PowerWantedOff {
 				s.noteUnfed(t.hypervisors)
 			}
 			return nil
 		},
 	})
+}
+
+// alsoFed says which others an outlet of a machine feeds, so that it stays on.
+func (s *session) alsoFed(hypervisor string) []string {
+	var notes []string
+	for _, o := range s.state().Hypervisors[hypervisor].Outlets {
+		others := slices.DeleteFunc(feeds(s.state(), o), func(h string) bool { return h == hypervisor })
+		if len(others) > 0 {
+			notes = append(notes, fmt.Sprintf("outlet %s feeds %s too: it stays on until they are off", o, andList(others)))
+		}
+	}
+	return notes
 }
 
 // awaitPower waits until every machine is as wanted, telling each step.
@@ -193,6 +222,9 @@ func (s *session) awaitPower(ctx context.Context, names []string, timeout time.D
 		var left []string
 		for _, name := range names {
 			status := s.hypervisorStatus(name)
+			if err := s.overruled(name, word, status); err != nil {
+				return err
+			}
 			if ok(status) {
 				if told[name] != "done" {
 					s.notef("%s is %s", clean(name), word)
@@ -219,6 +251,19 @@ func (s *session) awaitPower(ctx context.Context, names []string, timeout time.D
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// overruled tells that a machine will not be as it was ordered to: somebody
+// ordered the opposite meanwhile, or it has failed.
+func (s *session) overruled(name, word string, status model.HypervisorStatus) error {
+	h := s.state().Hypervisors[name]
+	switch seq := status.Sequence; {
+	case h.PowerWanted != word:
+		return hint(fmt.Errorf("%s wants %s %s since %s, and that counts now", or(h.PowerBy, "somebody"), name, h.PowerWanted, s.age(h.PowerAt)), "see power status %s", name)
+	case seq != nil && seq.At.Equal(h.PowerAt) && seq.Error != "":
+		return fmt.Errorf("%s is not %s: %s", name, word, seq.Error)
+	}
+	return nil
 }
 
 var errTooLong = errors.New("it took too long")

@@ -18,8 +18,9 @@ type targets struct {
 
 // which are the flags that say what a power command works on.
 type which struct {
-	groups *[]string
-	all    *bool
+	groups  *[]string
+	all     *bool
+	profile *bool // nil where it cannot be said
 }
 
 func whichFlags(cmd *cobra.Command) which {
@@ -35,7 +36,8 @@ func whichFlags(cmd *cobra.Command) which {
 func (s *session) find(cmd *cobra.Command, w which, names []string) (targets, error) {
 	st := s.state()
 	var t targets
-	if len(names) == 0 && len(*w.groups) == 0 && !*w.all {
+	needed := w.profile != nil && *w.profile
+	if len(names) == 0 && len(*w.groups) == 0 && !*w.all && !needed {
 		return t, &usageError{err: fmt.Errorf("%s needs NAME, --group or --all", pathOf(cmd)), hint: seeHelp(cmd)}
 	}
 	for _, name := range names {
@@ -54,6 +56,16 @@ func (s *session) find(cmd *cobra.Command, w which, names []string) (targets, er
 	}
 	if *w.all {
 		t.everything(st)
+	}
+	if needed {
+		for _, name := range model.Names(st.Hypervisors) {
+			if st.Needed(name) {
+				t.hypervisors = append(t.hypervisors, name)
+			}
+		}
+		if len(t.hypervisors) == 0 {
+			return t, fmt.Errorf("profile %q has no VM to run", st.ActiveProfile())
+		}
 	}
 	t.hypervisors, t.outlets = unique(t.hypervisors), unique(t.outlets)
 	return t, nil
