@@ -56,11 +56,19 @@ func (c *conflictBox) rebase() {
 	mine, start, at := c.f.values(), c.f.start, c.f.at
 	c.f.reload(c.now)
 	c.f.at = at
-	for _, fl := range c.f.fields {
-		if mine[fl.key] != start[fl.key] {
-			fl.set(mine[fl.key])
-			fl.touched = true
+	put := func() {
+		for _, fl := range c.f.fields {
+			if mine[fl.key] != start[fl.key] {
+				fl.set(mine[fl.key])
+				fl.touched = true
+			}
 		}
+	}
+	put()
+	if c.f.depend != nil {
+		c.f.depend(c.f, c.now)
+		put() // what has become a field by the others
+		c.f.at = min(at, len(c.f.fields)-1)
 	}
 	c.f.serial++
 }
@@ -79,7 +87,7 @@ func (c *conflictBox) draw(a *app, w, h int) (string, []line, ink) {
 	body = append(body, nil)
 	mine := c.f.values()
 	for _, fl := range c.f.fields {
-		t, s, m := c.theirs[fl.key], c.f.start[fl.key], mine[fl.key]
+		t, s, m := c.theirs[fl.key], c.f.start[fl.key], fl.shown(mine[fl.key])
 		name := text(inkDim, fl.label).fit(14)
 		switch {
 		case c.gone || t == s && m == s:

@@ -25,6 +25,8 @@ type field struct {
 	blank            string   // shown for an empty value
 	options          []string // of choice and ticks
 
+	secret bool // typed and never shown
+
 	in      input
 	sel     int      // the choice, or where the cursor is among the ticks
 	ticked  []string // in the order of options
@@ -140,6 +142,14 @@ func (f *field) tick(k tea.KeyPressMsg) {
 	}
 }
 
+// shown is a value as it may be seen.
+func (f *field) shown(v string) string {
+	if !f.secret {
+		return v
+	}
+	return strings.Repeat("•", utf8.RuneCountInString(v))
+}
+
 // draw shows the value in w columns.
 func (f *field) draw(on bool, w int) line {
 	switch f.kind {
@@ -154,6 +164,12 @@ func (f *field) draw(on bool, w int) line {
 		return line{{"‹ ", inkKey}, {v, inkField}, {" ›", inkKey}, {" " + strconv.Itoa(f.sel+1) + " of " + strconv.Itoa(len(f.options)), inkDim}}
 	case ticks:
 		return f.drawTicks(on)
+	}
+	if f.secret && len(f.in.runes) > 0 {
+		masked := *f
+		masked.in.runes = []rune(f.shown(f.in.value()))
+		masked.secret = false
+		return masked.draw(on, w)
 	}
 	if on {
 		return f.in.draw(inkField, min(w, 44)).fitField(min(w, 44))

@@ -32,6 +32,8 @@ type form struct {
 	load func(s *model.State) (fields []*field, version uint64, ok bool)
 	// edit is the change that the fields make.
 	edit func(v values, base uint64) model.Edit
+	// also is what is to be done beside the change, once that is done.
+	also func(ctx context.Context, lab Lab, via string, v values) error
 	// depend adjusts fields to others, such as pools to the hypervisor.
 	depend func(f *form, s *model.State)
 
@@ -64,6 +66,7 @@ func (f *form) reload(s *model.State) bool {
 		f.depend(f, s)
 	}
 	f.start = f.values()
+	f.at = min(f.at, len(f.fields)-1)
 	return true
 }
 
@@ -317,6 +320,10 @@ func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 		rev, err := a.lab.Commit(ctx, via, edit)
 		err = whoElse(a.lab, err)
 		now := a.lab.State()
+		var half error
+		if err == nil && f.also != nil {
+			half = f.also(ctx, a.lab, via, v)
+		}
 		return func(a *app) tea.Cmd {
 			f.saving = false
 			if err != nil {
@@ -324,6 +331,9 @@ func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 			}
 			f.start = f.values()
 			back := a.leave(f)
+			if half != nil {
+				return tea.Batch(back, a.fail(half))
+			}
 			if v["name"] != "" {
 				a.lookAt(v["name"])
 			}

@@ -80,7 +80,7 @@ func (f *form) row(i, w int) line {
 		if rule := "  " + signFailed + " " + fl.err; l.size()+width(clean(rule)) <= w {
 			l = append(l, span{rule, inkBad})
 		}
-	} else if v, ok := f.start[fl.key]; ok && f.ref.Name != "" && v != fl.value() && w >= 60 {
+	} else if v, ok := f.start[fl.key]; ok && !fl.secret && f.ref.Name != "" && v != fl.value() && w >= 60 {
 		l = append(l, span{"  was " + orNone(v), inkDim})
 	}
 	return l

@@ -152,60 +152,6 @@ func newProfileForm(a *app) *form {
 	})
 }
 
-// newOutletForm edits an outlet, or adds one if name is empty.
-func newOutletForm(a *app, name string) *form {
-	ref := model.Ref{Kind: model.KindOutlet, Name: name}
-	return newForm(a, &form{
-		ref: ref, verb: verb("outlet", name),
-		load: func(s *model.State) ([]*field, uint64, bool) {
-			o, ok := s.Outlets[name]
-			if name == "" {
-				o, ok = model.Outlet{Driver: model.DriverHTTP}, true
-			}
-			return outletFields(s, o), o.Version, ok
-		},
-		edit: edits(ref, func(string) model.Outlet { return model.Outlet{} }, fillOutlet),
-	})
-}
-
-func outletFields(s *model.State, o model.Outlet) []*field {
-	others := model.Names(s.Outlets)
-	for i, n := range others {
-		if n == o.Name {
-			others = append(others[:i:i], others[i+1:]...)
-			break
-		}
-	}
-	essential := ""
-	if o.Essential {
-		essential = "essential"
-	}
-	return []*field{
-		(&field{key: "name", label: "name", hint: "a DNS label, such as plug-shelf", blank: "–"}).with(o.Name),
-		(&field{key: "driver", label: "driver", kind: choice, hint: "http asks a device; simulated asks nothing", options: []string{model.DriverHTTP, model.DriverSimulated}}).with(o.Driver),
-		(&field{key: "groups", label: "groups", hint: "separated by commas", blank: "–"}).with(strings.Join(o.Groups, ", ")),
-		(&field{key: "requires", label: "requires", kind: ticks, hint: "outlets that must be on before this one", blank: "there is no other outlet", options: others}).with(strings.Join(o.Requires, ",")),
-		(&field{key: "essential", label: "essential", kind: ticks, hint: "carries this server or the way to it: asked about twice", options: []string{"essential"}}).with(essential),
-		(&field{key: "method", label: "method", kind: choice, hint: "of switching on and off", blank: "GET", options: []string{"", "POST", "PUT", "PATCH"}}).with(o.HTTP.Method),
-		(&field{key: "on_url", label: "on url", hint: "such as http://192.168.1.30/relay/0?turn=on", blank: "–"}).with(o.HTTP.OnURL),
-		(&field{key: "off_url", label: "off url", hint: "such as http://192.168.1.30/relay/0?turn=off", blank: "–"}).with(o.HTTP.OffURL),
-		(&field{key: "on_body", label: "on body", hint: "sent with POST, PUT or PATCH", blank: "–"}).with(o.HTTP.OnBody),
-		(&field{key: "off_body", label: "off body", hint: "sent with POST, PUT or PATCH", blank: "–"}).with(o.HTTP.OffBody),
-		(&field{key: "status_url", label: "status url", hint: "asked with GET; empty: the state is what was last ordered", blank: "–"}).with(o.HTTP.StatusURL),
-		(&field{key: "on_match", label: "on match", hint: "regular expression that the answer matches when it is on", blank: "–"}).with(o.HTTP.OnMatch),
-		(&field{key: "off_match", label: "off match", hint: "and when it is off; neither is unknown", blank: "–"}).with(o.HTTP.OffMatch),
-	}
-}
-
-func fillOutlet(o *model.Outlet, v values) error {
-	o.Name, o.Driver = v["name"], v["driver"]
-	o.Groups, o.Requires, o.Essential = split(v["groups"]), split(v["requires"]), v["essential"] != ""
-	o.HTTP.Method, o.HTTP.OnURL, o.HTTP.OffURL = v["method"], v["on_url"], v["off_url"]
-	o.HTTP.OnBody, o.HTTP.OffBody = v["on_body"], v["off_body"]
-	o.HTTP.StatusURL, o.HTTP.OnMatch, o.HTTP.OffMatch = v["status_url"], v["on_match"], v["off_match"]
-	return nil
-}
-
 func joined(errs []error) error { return errors.Join(errs...) }
 
 func number(n int) string {

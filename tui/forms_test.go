@@ -86,6 +86,78 @@ func TestOutletForm(t *testing.T) {
 	}
 }
 
+func TestOutletFormOfEachDriver(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 40)
+	d.press("4", "n")
+	d.typed("plug-rack")
+	d.press("tab")
+	d.see("driver", "http", "on url", "whatever is switched by URLs")
+	d.press("right")
+	d.see("tasmota", "relay")
+	d.gone("on url")
+	d.press("tab", "tab", "tab", "tab", "tab", "tab")
+	d.typed("10.0.0.41")
+	d.press("tab")
+	d.typed("two")
+	d.see("relay is no number")
+	d.press("ctrl+u")
+	d.typed("2")
+	d.press("tab", "tab")
+	d.typed("hunter2")
+	d.see("•••••••")
+	d.gone("hunter2")
+	d.press("ctrl+s")
+	d.see("Add outlet plug-rack, revision 9")
+	o := lab.State().Outlets["plug-rack"]
+	if o.Driver != model.DriverTasmota || o.Tasmota != (model.TasmotaOutlet{Address: "10.0.0.41", Relay: 2}) || !slices.Equal(o.Secrets, []string{"password"}) || o.HTTP.OnURL != "" {
+		t.Errorf("added %+v", o)
+	}
+	if got := lab.ordered(); !slices.Equal(got, []string{"outlet plug-rack password=hunter2"}) {
+		t.Errorf("ordered %q", got)
+	}
+	d.see("plug-rack   ") // in the list
+	d.press("end")
+	d.press("e")
+	d.see("set, and not shown", "10.0.0.41")
+	d.press("tab", "left", "right") // trying another one loses nothing
+	d.see("10.0.0.41", "set, and not shown")
+	d.gone("on url")
+	d.press("ctrl+s")
+	if got := lab.State().Outlets["plug-rack"]; !slices.Equal(got.Secrets, []string{"password"}) || got.Tasmota.Relay != 2 {
+		t.Errorf("left as it is, it became %+v", got)
+	}
+}
+
+// TestOutletFormsKeepWhatTheyRead opens and fills the form of each driver with
+// what it holds: nothing is lost on the way.
+func TestOutletFormsKeepWhatTheyRead(t *testing.T) {
+	for _, o := range []model.Outlet{
+		{Driver: model.DriverHTTP, DelaySeconds: 2, IdleWatts: 3.5, HTTP: model.HTTPOutlet{
+			Method: "POST", OnURL: "http://a/on", OffURL: "http://a/off", OnBody: "{}", Headers: []string{"A: b", "C: d"}, User: "me", Insecure: true,
+		}},
+		{Driver: model.DriverTasmota, Tasmota: model.TasmotaOutlet{Address: "a", Relay: 3, User: "me"}, Secrets: []string{"password"}},
+		{Driver: model.DriverShelly, Shelly: model.ShellyOutlet{Address: "a", Channel: 1}},
+		{Driver: model.DriverESPHome, ESPHome: model.ESPHomeOutlet{Address: "a", Switch: "Rack Relay", PowerSensor: "p", EnergySensor: "e", User: "me"}},
+		{Driver: model.DriverHomeAssistant, HomeAssistant: model.HomeAssistantOutlet{Address: "a", Entity: "switch.x", PowerSensor: "sensor.p", Insecure: true}, Secrets: []string{"token"}},
+		{Driver: model.DriverRedfish, Redfish: model.RedfishOutlet{Address: "a", User: "me", System: "1", Insecure: true}},
+		{Driver: model.DriverIPMI, IPMI: model.IPMIOutlet{Address: "a", User: "me"}},
+		{Driver: model.DriverWOL, WOL: model.WOLOutlet{MAC: "52:54:00:12:34:56", Broadcast: "10.0.0.255"}},
+		{Driver: model.DriverCommand, Command: model.CommandOutlet{On: []string{"/bin/a", "b c", ""}, Off: []string{"/bin/a", "it's"}, TimeoutSeconds: 5}},
+		{Driver: model.DriverSimulated, Simulated: model.SimulatedOutlet{Watts: 12.5}},
+	} {
+		o.Name = "plug"
+		v := values{}
+		for _, f := range append(outletFields(model.NewState(), o), deviceFields(o)...) {
+			v[f.key] = f.value()
+		}
+		got := o
+		if err := fillOutlet(&got, v); err != nil || !got.SameDevice(o) || got.DelaySeconds != o.DelaySeconds || got.IdleWatts != o.IdleWatts {
+			t.Errorf("%s: %v\n%+v\n%+v", o.Driver, err, o, got)
+		}
+	}
+}
+
 func TestProfileForm(t *testing.T) {
 	lab := newLab()
 	d := drive(t, lab, 100, 30)
