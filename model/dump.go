@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // Limits of a dump of the predecessor.
@@ -61,7 +62,7 @@ func readDump(data []byte) (*dump, error) {
 		Fields json.RawMessage `json:"fields"`
 	}
 	if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &objects); err != nil {
-		return nil, fmt.Errorf("this is no dump of homelabmanager; make one with: manage.py dumpdata resources (%v)", err)
+		return nil, fmt.Errorf("this is no dump of homelabmanager; make one with: manage.py dumpdata resources (%s)", whyNot(err))
 	}
 	if len(objects) > maxDumpObjects {
 		return nil, fmt.Errorf("the dump has %d objects; at most %d are read", len(objects), maxDumpObjects)
@@ -96,13 +97,42 @@ func readDump(data []byte) (*dump, error) {
 	return d, nil
 }
 
+// whyNot says what is wrong with JSON, without Go's types.
+func whyNot(err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax) && syntax.Offset > 0:
+		return fmt.Sprintf("it is no JSON: %v, at byte %d", err, syntax.Offset)
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Sprintf("its %s is a JSON %s and not %s", kind.Field, kind.Value, jsonKind(kind.Type.Kind()))
+	case errors.As(err, &kind):
+		return fmt.Sprintf("it is a JSON %s and not %s", kind.Value, jsonKind(kind.Type.Kind()))
+	}
+	return "it is no JSON: " + err.Error()
+}
+
+func jsonKind(k reflect.Kind) string {
+	switch k {
+	case reflect.Slice:
+		return "a list"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "an object"
+}
+
 func appendOld[T any](list []T, fields []byte, identify func(*T)) ([]T, error) {
 	var obj T
 	if len(fields) == 0 {
 		return nil, errors.New("it has no fields")
 	}
 	if err := json.Unmarshal(fields, &obj); err != nil {
-		return nil, err
+		return nil, errors.New(whyNot(err))
 	}
 	identify(&obj)
 	return append(list, obj), nil

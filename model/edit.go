@@ -100,6 +100,14 @@ func Activate(profile string) Edit {
 	}
 }
 
+// words is how a sentence names a thing; there is one of the settings.
+func (r Ref) words() string {
+	if r.Kind == KindSettings {
+		return r.Kind.Word()
+	}
+	return fmt.Sprintf("%s %q", r.Kind.Word(), r.Name)
+}
+
 // NotFoundError says that something does not exist.
 type NotFoundError struct{ Ref Ref }
 
@@ -128,8 +136,8 @@ func (e *ConflictError) Error() string {
 	if e.Who != "" {
 		by = " by " + e.Who
 	}
-	return fmt.Sprintf("%s %q was changed%s in revision %d, after the version %d that you edited; look at it again and repeat your change",
-		e.Ref.Kind.Word(), e.Ref.Name, by, e.Version, e.Base)
+	return fmt.Sprintf("%s was changed%s in revision %d, after the version %d that you edited; look at it again and repeat your change",
+		e.Ref.words(), by, e.Version, e.Base)
 }
 
 // ReferencedError says that something cannot be removed because others name it.
@@ -141,10 +149,10 @@ type ReferencedError struct {
 func (e *ReferencedError) Error() string {
 	by := make([]string, 0, len(e.By))
 	for _, r := range e.By {
-		by = append(by, fmt.Sprintf("%s %q", r.Kind.Word(), r.Name))
+		by = append(by, r.words())
 	}
 	slices.Sort(by)
-	return fmt.Sprintf("%s %q is still used by %s", e.Ref.Kind.Word(), e.Ref.Name, enumerate(by, 5))
+	return fmt.Sprintf("%s is still used by %s", e.Ref.words(), enumerate(by, 5))
 }
 
 // FieldError says which field of an object breaks which rule. Field is the
@@ -157,5 +165,5 @@ type FieldError struct {
 }
 
 func (e *FieldError) Error() string {
-	return fmt.Sprintf("%s %q: %s %q %s", e.Ref.Kind.Word(), e.Ref.Name, e.Field, e.Value, e.Rule)
+	return fmt.Sprintf("%s: %s %q %s", e.Ref.words(), e.Field, e.Value, e.Rule)
 }

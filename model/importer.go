@@ -42,6 +42,7 @@ type importer struct {
 	lines       []ImportLine
 	hypervisors map[string]string // new names by pk
 	profiles    map[string]string
+	told        map[string]bool // objects that VMs share and that have their line
 }
 
 // ImportHomelabmanager reads a dump of the predecessor's database and says
@@ -53,7 +54,7 @@ func ImportHomelabmanager(s *State, data []byte) (Import, error) {
 	if err != nil {
 		return Import{}, err
 	}
-	im := &importer{s: s.Clone(), hypervisors: map[string]string{}, profiles: map[string]string{}}
+	im := &importer{s: s.Clone(), hypervisors: map[string]string{}, profiles: map[string]string{}, told: map[string]bool{}}
 	errs := append(im.addHypervisors(d.hypervisors), im.addProfiles(d.profiles, len(s.VMs) == 0)...)
 	if len(errs) == 0 {
 		errs = im.addVMs(d.vms)
@@ -71,6 +72,28 @@ func ImportHomelabmanager(s *State, data []byte) (Import, error) {
 func (im *importer) say(object, action string, notes ...string) {
 	notes = slices.DeleteFunc(notes, func(n string) bool { return n == "" })
 	im.lines = append(im.lines, ImportLine{object, action, strings.Join(notes, "; ")})
+}
+
+// there says once of an object that it is there already.
+func (im *importer) there(object string) {
+	if !im.told[object] {
+		im.told[object] = true
+		im.say(object, ImportUnchanged)
+	}
+}
+
+// sharedBy says of what a VM that is there shares with others that it is there.
+func (im *importer) sharedBy(o oldVM) {
+	for _, name := range Names(im.s.Images) {
+		if at := im.s.Images[name].Path; at == o.Image || at == imageFolder+"/"+o.Image {
+			im.there("image " + name)
+		}
+	}
+	for _, name := range Names(im.s.SaltMasters) {
+		if im.s.SaltMasters[name].Address == o.SaltMaster {
+			im.there(Ref{KindSaltMaster, name}.String())
+		}
+	}
 }
 
 // add adds an object to the copy and to the edit.
@@ -185,12 +208,14 @@ func (im *importer) image(file string) (string, error) {
 	}
 	there, ok := im.s.Images[name]
 	if !ok {
+		im.told["image "+name] = true
 		add(im, Image{Name: name, Path: full}, path.Base(full), "at "+full)
 		return name, nil
 	}
 	if there.Path != full {
 		return "", fmt.Errorf("its image %q would be named %s, which is the image at %s", clip(file), name, there.Path)
 	}
+	im.there("image " + name)
 	return name, nil
 }
 
@@ -201,6 +226,7 @@ func (im *importer) master(address string) (string, error) {
 	}
 	for _, name := range Names(im.s.SaltMasters) {
 		if im.s.SaltMasters[name].Address == address {
+			im.there(Ref{KindSaltMaster, name}.String())
 			return name, nil
 		}
 	}
@@ -212,6 +238,7 @@ func (im *importer) master(address string) (string, error) {
 	if _, ok := im.s.SaltMasters[name]; ok {
 		return "", fmt.Errorf("its saltmaster_ip %q would be Salt master %s, which has another address here", clip(address), name)
 	}
+	im.told[Ref{KindSaltMaster, name}.String()] = true
 	add(im, SaltMaster{Name: name, Address: address}, "")
 	return name, nil
 }

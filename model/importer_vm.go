@@ -85,6 +85,7 @@ func (o oldVM) equal(other oldVM) bool {
 
 func (im *importer) addVM(p *plannedVM) error {
 	if there, ok := im.s.VMs[p.name]; ok {
+		im.sharedBy(p.old)
 		im.compareVM(p, there)
 		return nil
 	}

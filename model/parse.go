@@ -2,6 +2,7 @@ package model
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -25,6 +26,9 @@ var units = map[string]float64{
 // "1.5GiB" say their unit.
 func ParseMiB(s string) (int, error) {
 	n, err := parseSize(s, 1)
+	if errors.Is(err, errTooMuch) {
+		return 0, fmt.Errorf("size %q is %w", s, err)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("size %q is not a whole number of MiB; write 2048, 512MiB or 4GiB", s)
 	}
@@ -35,11 +39,16 @@ func ParseMiB(s string) (int, error) {
 // "2048MiB" say their unit.
 func ParseGiB(s string) (int, error) {
 	n, err := parseSize(s, 1<<10)
+	if errors.Is(err, errTooMuch) {
+		return 0, fmt.Errorf("size %q is %w", s, err)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("size %q is not a whole number of GiB; write 20, 20GiB or 1TiB", s)
 	}
 	return n, nil
 }
+
+var errTooMuch = errors.New("more than any machine has")
 
 // parseSize returns s in units of that many MiB.
 func parseSize(s string, unit float64) (int, error) {
@@ -57,8 +66,11 @@ func parseSize(s string, unit float64) (int, error) {
 		return 0, err
 	}
 	n = n * scale / unit
-	if !ok || n != math.Trunc(n) || n > math.MaxInt32 {
+	switch {
+	case !ok || n != math.Trunc(n):
 		return 0, strconv.ErrSyntax
+	case n > math.MaxInt32:
+		return 0, errTooMuch
 	}
 	return int(n), nil
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"path"
 	"strings"
+	"time"
+	_ "time/tzdata" // not every machine has one
 	"unicode"
 	"unicode/utf8"
 )
@@ -100,9 +102,9 @@ func isUnixUser(s string) bool {
 	return true
 }
 
-// isTimezone tells whether s is shaped as a name of the tz database.
+// isTimezone tells whether s is a name of the tz database, as Go has it.
 func isTimezone(s string) bool {
-	if len(s) > 64 {
+	if len(s) > 64 || s == "Local" {
 		return false
 	}
 	for part := range strings.SplitSeq(s, "/") {
@@ -112,7 +114,8 @@ func isTimezone(s string) bool {
 			return false
 		}
 	}
-	return true
+	_, err := time.LoadLocation(s)
+	return err == nil
 }
 
 // isChecksum tells whether s is sha256:HEX or sha512:HEX.

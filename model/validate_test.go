@@ -157,7 +157,7 @@ func TestHostNamesAreUnique(t *testing.T) {
 
 func TestMessageNamesFieldValueAndRule(t *testing.T) {
 	err := model.Validate(with(t, lab(), changeVM("web", func(v *model.VM) { v.MemoryMiB = 3 })))
-	if want := `VM "web": memory_mib "3" must be between 16 and 16777216 MiB`; err == nil || err.Error() != want {
+	if want := `VM "web": memory_mib "3" must be between 16 and 4194304 MiB`; err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 	for want, e := range map[string]model.Edit{

@@ -11,7 +11,7 @@ import (
 // Limits of a VM's fields.
 const (
 	minMemoryMiB = 16
-	maxMemoryMiB = 16 << 20
+	maxMemoryMiB = 4 << 20
 	maxCPUs      = 1024
 	maxDiskGiB   = 64 << 10
 	maxNICs      = 16
@@ -142,7 +142,7 @@ func (c vmChecker) address(vm VM) {
 // its broadcast address, not one with a meaning of its own.
 func usable(p netip.Prefix) bool {
 	a := p.Addr()
-	if a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a.Is4In6() || p.Bits() == 0 {
+	if a.IsUnspecified() || a.IsMulticast() || a.IsLinkLocalUnicast() || a.IsLoopback() || a.Is4In6() || p.Bits() == 0 {
 		return false
 	}
 	if p.Bits() >= a.BitLen()-1 {

@@ -83,9 +83,13 @@ by another, say so with --address.`,
 		if err := s.mustExist(model.KindHypervisor, args[0]); err != nil {
 			return err
 		}
+		older := s.state().Invites[args[0]]
 		token, expires, err := s.lab.Invite(cmd.Context(), s.via, args[0], *address)
 		if err != nil {
 			return err
+		}
+		if older.Expires.After(s.now()) {
+			s.notef("note: the token of the invite before this one works no longer")
 		}
 		if *asJSON {
 			return s.printJSON(struct {

@@ -5,13 +5,16 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"homelab/agent/wire"
 	"homelab/model"
 )
 
@@ -65,7 +68,7 @@ each guest, without their private keys. --tar writes the very bytes, for: tar x`
 			sum := sha256.Sum256(config)
 			return s.printJSON(configJSON{args[0], hex.EncodeToString(sum[:]), files})
 		}
-		for i, f := range files {
+		for i, f := range manifestLast(files) {
 			if i > 0 {
 				s.sayf("")
 			}
@@ -75,6 +78,23 @@ each guest, without their private keys. --tar writes the very bytes, for: tar x`
 		return nil
 	}
 	return cmd
+}
+
+// manifestLast is for people: what they look for is Terraform.
+func manifestLast(files []configFile) []configFile {
+	var first, last []configFile
+	for _, f := range files {
+		if f.Name != wire.ManifestFile {
+			first = append(first, f)
+			continue
+		}
+		var b bytes.Buffer
+		if json.Indent(&b, []byte(f.Content), "", "  ") == nil {
+			f.Content = strings.TrimSpace(b.String()) + "\n"
+		}
+		last = append(last, f)
+	}
+	return append(first, last...)
 }
 
 // privateKey is a private key in PEM, however its line ends are written.

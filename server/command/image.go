@@ -16,6 +16,12 @@ func images(s *session) noun[model.Image] {
 			f.text("path", "the file on the hypervisors, absolute", func(i *model.Image) *string { return &i.Path })
 			f.text("checksum", "of the file, as sha256:HEX or sha512:HEX", func(i *model.Image) *string { return &i.Checksum })
 		},
+		complete: func(_ *fields[model.Image], i *model.Image) error {
+			if i.Path == "" {
+				return usagef("say where the file lies on the hypervisors with --path")
+			}
+			return nil
+		},
 		json:   func(_ *model.State, i model.Image) any { return i },
 		header: []string{"name", "path", "vms", "checksum"},
 		row: func(st *model.State, i model.Image) []cell {

@@ -210,7 +210,10 @@ func (l *testLab) Config(hypervisor string) ([]byte, error) {
 
 func (l *testLab) Invite(ctx context.Context, via, hypervisor, address string) (string, time.Time, error) {
 	expires := testClock().Add(time.Hour)
-	_, err := l.Commit(ctx, via, model.Add(model.Invite{Hypervisor: hypervisor, Fingerprint: "SHA256:" + fmt.Sprintf("%043d", 0), Expires: expires}))
+	_, err := l.Commit(ctx, via, func(st *model.State) error {
+		st.Invites[hypervisor] = model.Invite{Hypervisor: hypervisor, Fingerprint: "SHA256:" + fmt.Sprintf("%043d", 0), Expires: expires}
+		return nil
+	})
 	return "homelab-join-TOKEN", expires, err
 }
 

@@ -116,12 +116,12 @@ func (p *picture) vmCell(st *model.State, vm model.VM) cell {
 	switch {
 	case state == vmForeign || state == string(model.GuestCrashed):
 		return cell{state, red}
+	case !has && (state == vmAbsent || state == vmOff) && !vm.Enabled:
+		return cell{"disabled", faint}
+	case !has && (state == vmAbsent || state == vmOff):
+		return cell{"inactive", faint}
 	case state == vmUnknown || state == vmOff:
 		return cell{state, faint}
-	case !has && state == vmAbsent && !vm.Enabled:
-		return cell{"disabled", faint}
-	case !has && state == vmAbsent:
-		return cell{"inactive", faint}
 	case has && vm.Running && state == string(model.GuestRunning):
 		return cell{state, green}
 	case has && !vm.Running && state == string(model.GuestStopped):

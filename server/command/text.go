@@ -56,7 +56,11 @@ func (s *session) age(t time.Time) string {
 	}
 	d := s.now().Sub(t)
 	if d < 0 {
-		return "in " + span(-d)
+		unit := time.Second // what is an hour away is so a moment later, too
+		if d < -time.Minute {
+			unit = time.Minute
+		}
+		return "in " + span((-d).Round(unit))
 	}
 	return span(d) + " ago"
 }
