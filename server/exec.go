@@ -47,6 +47,9 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 		stdio.Width, _ = win.get()
 		// Only a terminal is sent colours, and only those that it has.
 		profile := colours(environ(sess, win))
+		if profile == colorprofile.ASCII {
+			profile = colorprofile.NoTTY // who wants no colour wants nothing faint either
+		}
 		stdio.Out = &colorprofile.Writer{Forward: sess, Profile: profile}
 		stdio.Err = &colorprofile.Writer{Forward: stdio.Err, Profile: profile}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -81,11 +82,17 @@ func environ(sess ssh.Session, win *window) []string {
 	return append(sess.Environ(), "TERM="+win.term)
 }
 
+// monochrome matches the terminals that have no colours.
+var monochrome = regexp.MustCompile(`^vt\d|-m(ono)?$`)
+
 // colours are those that a client's terminal has and wants: NO_COLOR of any
 // value means none.
 func colours(env []string) colorprofile.Profile {
 	profile := colorprofile.Env(env)
 	for _, v := range env {
+		if term, ok := strings.CutPrefix(v, "TERM="); ok && monochrome.MatchString(term) {
+			profile = min(profile, colorprofile.ASCII)
+		}
 		if value, ok := strings.CutPrefix(v, "NO_COLOR="); ok && value != "" {
 			profile = min(profile, colorprofile.ASCII)
 		}

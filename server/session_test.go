@@ -375,14 +375,21 @@ func TestCtrlCCancelsACommandOnATerminal(t *testing.T) {
 }
 
 func TestColoursAreTheClients(t *testing.T) {
-	for want, env := range map[colorprofile.Profile][]string{
-		colorprofile.ANSI256:   {"TERM=xterm-256color"},
-		colorprofile.TrueColor: {"TERM=xterm-256color", "COLORTERM=truecolor"},
-		colorprofile.ASCII:     {"NO_COLOR=please", "TERM=xterm-256color"},
-		colorprofile.NoTTY:     {"TERM=dumb"},
+	for _, c := range []struct {
+		want colorprofile.Profile
+		env  []string
+	}{
+		{colorprofile.ANSI256, []string{"TERM=xterm-256color"}},
+		{colorprofile.TrueColor, []string{"TERM=xterm-256color", "COLORTERM=truecolor"}},
+		{colorprofile.ASCII, []string{"NO_COLOR=please", "TERM=xterm-256color"}},
+		{colorprofile.ASCII, []string{"TERM=vt100"}},
+		{colorprofile.ASCII, []string{"TERM=vt220"}},
+		{colorprofile.ASCII, []string{"TERM=xterm-mono"}},
+		{colorprofile.ANSI256, []string{"TERM=vte-256color"}},
+		{colorprofile.NoTTY, []string{"TERM=dumb"}},
 	} {
-		if got := colours(env); got != want {
-			t.Errorf("%v: %v, want %v", env, got, want)
+		if got := colours(c.env); got != c.want {
+			t.Errorf("%v: %v, want %v", c.env, got, c.want)
 		}
 	}
 }
