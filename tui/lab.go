@@ -51,6 +51,9 @@ type Lab interface {
 	// WattHistory returns what was measured of outlets in a span that ends
 	// now, by outlet, without those of which nothing was.
 	WattHistory(ctx context.Context, outlets []string, span model.Span) (map[string][]model.WattPoint, error)
+	// SetSecret keeps a secret of an outlet's device, which nothing shows again;
+	// an empty value forgets it.
+	SetSecret(ctx context.Context, via, outlet, field, value string) error
 	// StartRun starts a plan or an apply at once.
 	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
 	// Approve lets a waiting run apply its plan.

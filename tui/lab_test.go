@@ -183,6 +183,10 @@ func (l *fakeLab) SwitchOutlet(_ context.Context, name string, on, force bool) e
 	return l.order("outlet %s on=%v force=%v", name, on, force)
 }
 
+func (l *fakeLab) SetSecret(_ context.Context, _, outlet, field, value string) error {
+	return l.order("outlet %s %s=%s", outlet, field, value)
+}
+
 func (l *fakeLab) CycleOutlet(_ context.Context, name string, force bool) error {
 	return l.order("outlet %s cycle force=%v", name, force)
 }
