@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -32,6 +33,9 @@ func showSettings(s *session) *cobra.Command {
 			{"search", cell{text: or(strings.Join(set.Search, ", "), "none")}},
 			{"salt master", cell{text: or(set.SaltMaster, "none")}},
 			{"timezone", cell{text: or(set.Timezone, "the image's")}},
+			{"guest grace", cell{text: fmt.Sprintf("%d seconds", cmp.Or(set.GuestGraceSeconds, 30))}},
+			{"power grace", cell{text: fmt.Sprintf("%d seconds", cmp.Or(set.PowerGraceSeconds, 30))}},
+			{"restore power", cell{text: yesNo(set.RestorePower)}},
 			{"price per kWh", cell{text: priceText(set)}},
 			{"told by", cell{text: or(strings.Join(s.notify().Channels, ", "), "nothing: settings notify set")}},
 		}
@@ -66,6 +70,9 @@ func setSettings(s *session) *cobra.Command {
 	f.text("timezone", "of guests, such as Europe/Amsterdam", func(v *model.Settings) *string { return &v.Timezone })
 	f.amount("price-kwh", "what a kilowatt-hour costs; 0 is unknown", func(v *model.Settings) *float64 { return &v.PriceKWh })
 	f.text("currency", "of that price, such as EUR", func(v *model.Settings) *string { return &v.Currency })
+	f.number("guest-grace-seconds", "how long a guest has to shut down before it is switched off; 0 is 30", func(v *model.Settings) *int { return &v.GuestGraceSeconds })
+	f.number("power-grace-seconds", "how long a machine has to be off after its agent went, where no meter or ping tells; 0 is 30", func(v *model.Settings) *int { return &v.PowerGraceSeconds })
+	f.truth("restore-power", "when the server starts, what is wanted on and is off is switched on", func(v *model.Settings) *bool { return &v.RestorePower })
 	f.suggest("salt-master", model.KindSaltMaster)
 	base := cmd.Flags().Uint64("version", 0, "refuse if they were changed since this `version`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
