@@ -81,7 +81,9 @@ func (c *checker) image(i Image) {
 func (c *checker) saltMaster(m SaltMaster) {
 	c.rule(isName(m.Name), "name", m.Name, ruleName)
 	c.rule(isHost(m.Address), "address", m.Address, ruleHost)
-	c.oneOf("serves", m.Serves, ServesVMs, ServesHypervisors, "")
+	if m.Serves != "" {
+		c.oneOf("serves", m.Serves, ServesVMs, ServesHypervisors)
+	}
 	for _, word := range m.Reach {
 		c.rule(word != "" && isText(word, 255) && !strings.ContainsAny(word, " \t*?[]{}$`'\"\\;&|<>()!#~"), "reach", word, "must be words without spaces and without what a shell would read, such as: ssh pi2 sudo -n")
 	}

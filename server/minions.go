@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -21,6 +22,7 @@ type minions struct {
 	store    *store.Store
 	log      *slog.Logger
 	generate func() (salt.KeyPair, error) // takes seconds
+	written  func(id string) bool         // whether a master still has the key of a VM
 
 	mu  sync.Mutex
 	all map[string]*minion // by the VM's ID
@@ -49,7 +51,8 @@ func (m *minions) Run(ctx context.Context) {
 	for {
 		if state := m.store.State(); state != seen {
 			seen = state
-			if err := m.make(ctx, needKeys(state, model.Names(state.Hypervisors)...)); err != nil && ctx.Err() == nil {
+			err := m.make(ctx, needKeys(state, model.Names(state.Hypervisors)...))
+			if err := errors.Join(err, m.tidy(state)); err != nil && ctx.Err() == nil {
 				m.log.Error("making the keys of minions", "error", err)
 			}
 		}
@@ -181,6 +184,30 @@ func (m *minions) keys(ctx context.Context, state *model.State, hypervisor strin
 		keys[id] = terraform.MinionKey{Private: key.Private, Public: key.Public}
 	}
 	return keys, nil
+}
+
+// tidy forgets the keys of VMs that were removed, but for those that masters
+// still have: they are forgotten once their guests are gone from there too.
+func (m *minions) tidy(state *model.State) error {
+	known := map[string]bool{}
+	for _, vm := range state.VMs {
+		known[vm.ID] = true
+	}
+	m.mu.Lock()
+	var gone []string
+	for id, one := range m.all {
+		if one.done && !known[id] {
+			gone = append(gone, id)
+		}
+	}
+	m.mu.Unlock()
+	var errs []error
+	for _, id := range gone {
+		if !m.written(id) {
+			errs = append(errs, m.forget(id))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // forget drops the key of a VM that is gone for good.

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -306,6 +308,61 @@ func TestSaltIsOrderedOverTheSameEndpoint(t *testing.T) {
 	}
 }
 
+// TestRecordedAnswersHaveTheRightStatus plays what a real salt printed, whose
+// own exit status is 0 for some failures.
+func TestRecordedAnswersHaveTheRightStatus(t *testing.T) {
+	l := startSaltLab(t)
+	l.seeded()
+	play := func(recording string) {
+		for _, part := range []string{"stdout", "stderr"} {
+			text, err := os.ReadFile("salt/testdata/records/" + recording + "." + part)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+			for _, id := range []string{"web_on_thinkpad", "bad_on_thinkpad", "db_on_thinkpad"} {
+				text = []byte(strings.ReplaceAll(string(text), id, webMinion))
+			}
+			if err := os.WriteFile(filepath.Join(l.fake, "salt.state.apply."+part), text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		meta, err := os.ReadFile("salt/testdata/records/" + recording + ".meta")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rc, _ := strings.Cut(string(meta), "rc: ")
+		rc, _, _ = strings.Cut(rc, "\n")
+		if err := os.WriteFile(filepath.Join(l.fake, "salt.state.apply.rc"), []byte(rc), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for recording, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		"apply-ok":        {0, "web: "},
+		"apply-fail":      {1, "failed"},
+		"apply-nosls":     {1, "No matching sls found for 'nosuch'"},
+		"apply-renderbad": {1, "Jinja variable 'nosuchvar' is undefined"},
+		"apply-conflict":  {1, "is running as PID"},
+		"apply-down":      {1, "no answer"},
+	} {
+		play(recording)
+		stdout, stderr, status := l.run("salt call web state.apply")
+		if status != want.status || !strings.Contains(stdout, want.says) {
+			t.Errorf("%s: status %d\n%s%s", recording, status, stdout, stderr)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(l.fake, "down"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"salt call web test.ping", "salt highstate web"} {
+		if stdout, stderr, status := l.run(command); status != 1 || !strings.Contains(stdout+stderr, "not responding") {
+			t.Errorf("%s while the master is down: status %d\n%s%s", command, status, stdout, stderr)
+		}
+	}
+}
+
 func TestOperatorsCallWhatIsHarmless(t *testing.T) {
 	l := startSaltLab(t)
 	l.seeded()
@@ -397,4 +454,55 @@ func TestARunCountsOnceItsGuestsAreConfigured(t *testing.T) {
 	eventually(t, "it is configured", func() bool { return configured() == "1 of 1 configured" })
 	l.commit(model.Change("thinkpad", 0, func(h *model.Hypervisor) error { h.AwaitSalt = false; return nil }))
 	eventually(t, "nobody waits for it", func() bool { return configured() == "" })
+}
+
+// TestAKeyEndsWithItsVM is about VMs whose master nobody asks: they have keys
+// all the same, and they go with the VM.
+func TestAKeyEndsWithItsVM(t *testing.T) {
+	l := startSaltLab(t)
+	l.seeded()
+	other := model.NewSaltMaster("attic")
+	other.Address = "192.0.2.7"
+	vm := model.NewVM("cellar")
+	vm.Hypervisor, vm.Image, vm.SaltMaster = "thinkpad", "debian", "attic"
+	l.commit(model.Add(other), model.Add(vm))
+	secret := func() bool {
+		_, ok := l.srv.store.Secret(model.Ref{Kind: model.KindMinion, Name: vm.ID}, minionKey)
+		return ok
+	}
+	eventually(t, "it has a key", secret)
+	l.commit(model.Remove[model.VM]("cellar"))
+	eventually(t, "it has none", func() bool { return !secret() })
+	if _, ok := l.srv.store.Secret(model.Ref{Kind: model.KindMinion, Name: l.vm().ID}, minionKey); !ok {
+		t.Error("another VM lost its key")
+	}
+}
+
+// TestManyKeysAreMadeOnce has all who need keys ask at the same time.
+func TestManyKeysAreMadeOnce(t *testing.T) {
+	l := startSaltLab(t)
+	l.seeded()
+	var made atomic.Int32
+	m := newMinions(l.srv.store, l.srv.log)
+	key, err := smallKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.generate = func() (salt.KeyPair, error) { made.Add(1); return key, nil }
+	ids := []string{"a", "b", "c", l.vm().ID}
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			if err := m.make(t.Context(), ids); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	asking.Wait()
+	if n := made.Load(); n != 3 {
+		t.Errorf("%d keys were made for 3 VMs without one", n)
+	}
+	if got, ok := m.key(l.vm().ID); !ok || got == key {
+		t.Error("a VM that had a key got another")
+	}
 }

@@ -129,6 +129,7 @@ func New(opts Options) (*Server, error) {
 	s.minions = newMinions(st, s.log)
 	s.configs = newConfigs(st, s.log, s.minions)
 	s.salts = newSalts(s)
+	s.minions.written = s.salts.written
 	s.reconcile = newReconcilers(s)
 	s.automatics = newAutomatics(s)
 	s.ssh = s.endpoint()
