@@ -104,8 +104,7 @@ func (m *meters) remember() {
 			delete(energy, name)
 		}
 	}
-	// The minute that runs has no mean yet: the hour ends with the one before.
-	history, err := m.s.store.WattHistory(outlets, model.SpanHour, now.Add(-time.Minute))
+	history, err := m.s.store.WattHistory(outlets, model.SpanHour, now)
 	if err != nil {
 		m.s.log.Error("the meters' history cannot be read", "error", err)
 		return

@@ -107,7 +107,7 @@ func overview(a *app, r *hvRow, w int) []line {
 		fact("machine", text(inkText, machine(r))),
 		fact("config", text(inkText, strings.Join([]string{r.Platform, r.Network, "policy " + r.Policy}, " · "))),
 		fact("applied", applied(a, r)),
-		fact("outlets", append(text(inkText, orNone(strings.Join(r.Outlets, ", "))+"  "), share(a, r, w-12-width(strings.Join(r.Outlets, ", ")))...)),
+		fact("outlets", append(text(inkText, orNone(strings.Join(r.Outlets, ", "))+"  "), share(a, r, w-14-width(strings.Join(r.Outlets, ", ")))...)),
 	}
 	if st := r.st.Salt; st != nil {
 		out = append(out, fact("salt", saltLine(*st)))

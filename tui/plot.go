@@ -125,7 +125,7 @@ const axisWidth = 8 // of the numbers left of a chart
 // chart draws a curve as blocks, h lines high, with numbers at its left.
 func chart(points []float64, w, h int) []line {
 	cols := resample(points, max(w-axisWidth-1, 1))
-	top := nice(highest(cols))
+	top := nice(highest(points))
 	out := make([]line, h)
 	for row := range out {
 		label := ""

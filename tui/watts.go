@@ -18,6 +18,8 @@ func watts(w float64) string {
 	switch {
 	case math.IsNaN(w):
 		return "–"
+	case w < 0.05:
+		return "0 W"
 	case w < 9.95:
 		return strconv.FormatFloat(w, 'f', 1, 64) + " W"
 	case w < 9999.5:
@@ -120,17 +122,21 @@ func share(a *app, r *hvRow, w int) line {
 	if u.Part {
 		l = append(l, span{" or more", inkDim})
 	}
-	if recent := model.Recent(a.cache.status, r.Outlets); len(recent) > 0 && w >= 28 {
-		l = append(append(l, span{" ", inkText}), spark(recent, min(20, w-20))...)
-	}
-	if u.Metered {
-		l = append(l, span{"  today " + energy(u.TodayWh), inkDim})
-		if cost := money(a.cache.state.Settings, u.TodayWh); cost != "" {
-			l = append(l, span{", " + cost, inkDim})
-		}
-	}
 	if len(u.Shared) > 0 {
-		l = append(l, span{"  shared with " + sentence(u.Shared), inkWarn})
+		l = append(l, span{" shared with " + sentence(u.Shared), inkWarn})
+	}
+	if recent := model.Recent(a.cache.status, r.Outlets); len(recent) > 0 && w-l.size() >= 12 {
+		l = append(append(l, span{" ", inkText}), spark(recent, min(20, w-l.size()-4))...)
+	}
+	if !u.Metered {
+		return l
+	}
+	today := "  today " + energy(u.TodayWh)
+	for _, s := range []string{today, ", " + money(a.cache.state.Settings, u.TodayWh)} {
+		if s == ", " || l.size()+width(s) > w {
+			break
+		}
+		l = append(l, span{s, inkDim})
 	}
 	return l
 }

@@ -218,7 +218,10 @@ func pruneBefore(rows *bbolt.Bucket, oldest time.Time) error {
 // of which nothing was measured in it are left out.
 func (s *Store) WattHistory(outlets []string, span model.Span, now time.Time) (map[string][]model.WattPoint, error) {
 	step := span.Step()
-	until := now.UTC().Truncate(step).Add(step)
+	until := now.UTC().Truncate(step) // the minute that runs has no mean yet
+	if step == time.Hour {
+		until = until.Add(step) // but the hour that runs has one so far
+	}
 	from := until.Add(-span.Length())
 	n := int(span.Length() / step)
 	out := map[string][]model.WattPoint{}

@@ -39,7 +39,7 @@ func TestWattsAreKeptByTheMinuteAndTheHour(t *testing.T) {
 		}
 		record(t, s, midnight.Add(time.Duration(m)*time.Minute+10*time.Second), w)
 	}
-	now := midnight.Add(149*time.Minute + 30*time.Second)
+	now := midnight.Add(150*time.Minute + 30*time.Second)
 	h, err := s.WattHistory([]string{"a", "b", "nobody"}, model.SpanHour, now)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestHistoryFollowsARenamedOutletAndLeavesARemovedOne(t *testing.T) {
 	record(t, s, midnight, map[string]float64{"old": 42})
 	commit(model.Change("old", 0, func(o *model.Outlet) error { o.Name = "new"; return nil }))
 	record(t, s, midnight.Add(time.Minute), map[string]float64{"new": 44})
-	h, err := s.WattHistory([]string{"old", "new"}, model.SpanHour, midnight.Add(time.Minute))
+	h, err := s.WattHistory([]string{"old", "new"}, model.SpanHour, midnight.Add(2*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

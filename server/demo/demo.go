@@ -121,10 +121,8 @@ func (r *runner) run(cancel context.CancelFunc) error {
 		ln.Close()
 		return err
 	}
-	if len(r.srv.Store().State().Hypervisors) == 0 {
-		if err := r.srv.Store().RecordWatts(yesterday(time.Now())...); err != nil {
-			return err
-		}
+	if err := r.fill(); err != nil {
+		return err
 	}
 	failed := make(chan error, 1)
 	if err := writeConfig(config, keyFile, ln.Addr(), r.srv.HostKey()); err != nil {
@@ -136,9 +134,6 @@ func (r *runner) run(cancel context.CancelFunc) error {
 		failed <- r.srv.Run(r.ctx)
 		cancel()
 	}()
-	if err := r.fill(); err != nil {
-		return err
-	}
 	if r.client, err = dial(r.ctx, r.srv.Addr().String(), key, r.srv.HostKey()); err != nil {
 		return err
 	}
@@ -163,8 +158,10 @@ func (r *runner) fill() error {
 	if len(r.srv.Store().State().Hypervisors) > 0 {
 		return nil
 	}
-	_, err := r.srv.Store().Commit("demo", "homelab demo", lab())
-	return err
+	if _, err := r.srv.Store().Commit("demo", "homelab demo", lab()); err != nil {
+		return err
+	}
+	return r.srv.Store().RecordWatts(yesterday(time.Now())...)
 }
 
 // powerOn switches the outlets on that are on from the beginning, as a person
