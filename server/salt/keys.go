@@ -10,7 +10,8 @@ import (
 
 // Keys are the minion IDs whose keys a master has, sorted. An ID can be
 // accepted or pending and denied at once: denied is a second key that came
-// with it. IDs are as minions chose them; CheckID says which can be acted on.
+// with it. IDs are as minions chose them, quoted where they could not be shown;
+// CheckID says which can be acted on.
 type Keys struct {
 	Accepted []string `json:"minions"`
 	Pending  []string `json:"minions_pre"`
@@ -47,6 +48,9 @@ func (m Master) Keys(ctx context.Context) (Keys, error) {
 	}
 	keys.Accepted = *keys.Minions
 	for _, ids := range []*[]string{&keys.Accepted, &keys.Pending, &keys.Rejected, &keys.Denied} {
+		for i, id := range *ids {
+			(*ids)[i] = shownID(id)
+		}
 		slices.Sort(*ids)
 	}
 	return keys.Keys, nil

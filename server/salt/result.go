@@ -47,6 +47,9 @@ func parseResult(job string, at time.Time, value json.RawMessage, failed bool) m
 	}
 	r.OK = false
 	if json.Unmarshal(value, &r.Errors) == nil && len(r.Errors) > 0 {
+		for i := range r.Errors {
+			r.Errors[i] = clean(r.Errors[i])
+		}
 		return r
 	}
 	r.Errors = []string{text(value)}
@@ -90,6 +93,9 @@ func (c chunk) step(key string) model.SaltStep {
 		s.Seconds = ms / 1000
 	}
 	s.Changes = changes(c.Changes)
+	for _, t := range []*string{&s.ID, &s.Name, &s.SLS, &s.Function} {
+		*t = clean(*t)
+	}
 	return s
 }
 
@@ -98,7 +104,11 @@ func (c chunk) step(key string) model.SaltStep {
 func changes(raw json.RawMessage) []string {
 	var m map[string]json.RawMessage
 	if json.Unmarshal(raw, &m) == nil {
-		return append([]string{}, slices.Sorted(maps.Keys(m))...)
+		keys := make([]string, 0, len(m))
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			keys = append(keys, clip(key))
+		}
+		return keys
 	}
 	if t := text(raw); t != "" && t != "[]" && t != "false" {
 		return []string{clip(t)}
@@ -110,9 +120,9 @@ func changes(raw json.RawMessage) []string {
 func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
-		return s // also null
+		return clean(s) // also null
 	}
-	return string(bytes.TrimSpace(raw))
+	return clean(string(bytes.TrimSpace(raw)))
 }
 
 var runningAs = regexp.MustCompile(`^The function "state\.[a-z_]+" is running as PID \d+ and was started at .* with jid (\d{20})$`)

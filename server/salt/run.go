@@ -96,14 +96,6 @@ func said(a answer) string {
 	return fmt.Sprintf("it said nothing and ended with status %d", a.exit)
 }
 
-// clip is the beginning of a text that can be long.
-func clip(text string) string {
-	if len(text) <= 300 {
-		return text
-	}
-	return strings.ToValidUTF8(text[:300], "") + "…"
-}
-
 // limited keeps what is written to it, up to maxAnswer.
 type limited struct {
 	b    []byte
