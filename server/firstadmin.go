@@ -23,23 +23,9 @@ func firstAdmin(st *store.Store, files []string, out io.Writer) error {
 	if len(st.State().Users) > 0 {
 		return nil
 	}
-	named := files != nil
-	if !named {
-		files = ownKeys()
-	}
-	var keys []model.Key
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			if named {
-				return fmt.Errorf("read the first admin's keys: %w", err)
-			}
-			continue
-		}
-		keys = appendNew(keys, readKeys(text))
-	}
-	if len(keys) == 0 {
-		return noKey(named, files)
+	keys, err := adminKeys(files)
+	if err != nil {
+		return err
 	}
 	name := adminName()
 	if _, err := st.Commit("homelab", "first start", model.Add(model.User{Name: name, Role: model.RoleAdmin, Keys: keys})); err != nil {
@@ -49,6 +35,29 @@ func firstAdmin(st *store.Store, files []string, out io.Writer) error {
 		fmt.Fprintf(out, "%s (%s) may connect as admin %s\n", k.Fingerprint, k.Name, name)
 	}
 	return nil
+}
+
+// adminKeys reads the first admin's keys: at least one.
+func adminKeys(files []string) ([]model.Key, error) {
+	named := files != nil
+	if !named {
+		files = ownKeys()
+	}
+	var keys []model.Key
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			if named {
+				return nil, fmt.Errorf("read the first admin's keys: %w", err)
+			}
+			continue
+		}
+		keys = appendNew(keys, readKeys(text))
+	}
+	if len(keys) == 0 {
+		return nil, noKey(named, files)
+	}
+	return keys, nil
 }
 
 func noKey(named bool, files []string) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"github.com/google/renameio/v2"
@@ -13,6 +14,19 @@ import (
 )
 
 const hostKeyFile = "host_ed25519"
+
+// closeKey closes a private key that others can read to them, and says so.
+func closeKey(path string, log *slog.Logger) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return nil // hostKey says what is wrong with it
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return fmt.Errorf("the host key can be read by others: %w", err)
+	}
+	log.Warn("others could read the host key until now: if somebody may have, remove it to get a new one", "file", path, "mode", info.Mode().Perm().String())
+	return nil
+}
 
 // hostKey reads the server's key, or makes it, once: clients pin it.
 func hostKey(path string) (gossh.Signer, error) {

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -96,14 +97,24 @@ func New(opts Options) (*Server, error) {
 	if opts.Out == nil {
 		opts.Out = io.Discard
 	}
+	db := filepath.Join(opts.Data, "homelab.db")
+	if _, err := os.Stat(db); errors.Is(err, fs.ErrNotExist) {
+		// A first start that cannot succeed leaves nothing behind.
+		if _, err := adminKeys(opts.AuthorizedKeys); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.MkdirAll(opts.Data, 0o700); err != nil {
+		return nil, err
+	}
+	if err := closeKey(filepath.Join(opts.Data, hostKeyFile), opts.Log); err != nil {
 		return nil, err
 	}
 	key, err := hostKey(filepath.Join(opts.Data, hostKeyFile))
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(filepath.Join(opts.Data, "homelab.db"))
+	st, err := store.Open(db)
 	if err != nil {
 		return nil, err
 	}
