@@ -108,8 +108,11 @@ func (c *checker) command(v CommandOutlet) {
 		argv  []string
 		must  bool
 	}{
-		{"on_command", v.On, true}, {"off_command", v.Off, true}, {"state_command", v.State, false},
-		{"cycle_command", v.Cycle, false}, {"watts_command", v.Watts, false},
+		{"on_command", v.On, true},
+		{"off_command", v.Off, true},
+		{"state_command", v.State, false},
+		{"cycle_command", v.Cycle, false},
+		{"watts_command", v.Watts, false},
 	} {
 		if len(p.argv) == 0 {
 			c.rule(!p.must, p.field, "", "is missing: it is the program that is run")
