@@ -187,3 +187,27 @@ func TestNewerRunIsSaid(t *testing.T) {
 	d.press("esc")
 	d.gone("›") // straight back to where l was pressed
 }
+
+// TestPhone does with single keys, on the smallest screen, what is done to VMs
+// and machines.
+func TestPhone(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 40, 12)
+	d.see("enter open", "o power")
+	d.press("o")
+	d.see("Power nuc off?", "y power it off")
+	d.press("n", "2", "down", "down")
+	d.see("▌ db", "s stop")
+	d.press("s")
+	d.see("Stop db?", "y stop it")
+	d.press("y")
+	d.see("revision 9")
+	d.press("space", "y")
+	d.see("Disable db, revision 10")
+	d.press("d")
+	d.see("Remove db?", "db to remove it")
+	d.press("esc", "i")
+	d.see("VMs › db", "esc back")
+	d.press("esc", "4", "end", "o")
+	d.see("plug-shelf")
+}

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -170,6 +171,9 @@ func (a *app) keyLine() line {
 		now = append(now, keyHelp, keyQuit)
 	}
 	end := a.keyNames(now)
+	if n := len(end); n > 0 {
+		end[n-1].text = strings.TrimSuffix(end[n-1].text, " ") // room is scarce
+	}
 	l := line{{" ", inkText}}
 	left := a.w - 2 - end.size()
 	for _, b := range normal {
