@@ -2,7 +2,11 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +20,9 @@ import (
 // terraformVersion is the one that is fetched where there is none; the
 // project is tested with it.
 const terraformVersion = "1.11.4"
+
+// releaseHost is where it is fetched from.
+const releaseHost = "releases.hashicorp.com"
 
 // FindTerraform returns the path of a terraform: terraform or tofu on PATH,
 // else one fetched into folder before, else it fetches one there. Progress
@@ -33,18 +40,37 @@ func FindTerraform(ctx context.Context, folder string, progress func(string)) (s
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
 	}
-	progress(fmt.Sprintf("no terraform or tofu on PATH: fetching terraform %s from releases.hashicorp.com (about 30 MB)", terraformVersion))
+	progress(fmt.Sprintf("no terraform or tofu on PATH: fetching terraform %s from %s (about 30 MB)", terraformVersion, releaseHost))
 	path, err := fetchTerraform(ctx, folder, progress)
 	if err != nil {
-		return "", fmt.Errorf("neither terraform nor tofu is on PATH, and fetching terraform failed (%w): install terraform 1.5 or later (https://developer.hashicorp.com/terraform/install) or tofu (https://opentofu.org/docs/intro/install), and start again", err)
+		return "", fmt.Errorf("neither terraform nor tofu is on PATH, and terraform could not be fetched: %w\n"+
+			"install terraform 1.5 or later (https://developer.hashicorp.com/terraform/install)\n"+
+			"or tofu (https://opentofu.org/docs/intro/install), and start again", plainly(err))
 	}
 	progress("terraform is in " + path)
 	return path, nil
 }
 
+// plainly is what kept a download from coming, without the addresses that every
+// layer puts around it.
+func plainly(err error) error {
+	var op *net.OpError
+	var at *url.Error
+	switch {
+	case errors.As(err, &op):
+		return op
+	case errors.As(err, &at):
+		return at.Err
+	}
+	return err
+}
+
 func fetchTerraform(ctx context.Context, folder string, progress func(string)) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
+	if err := reachable(ctx); err != nil {
+		return "", err
+	}
 	temp, err := os.MkdirTemp(folder, ".fetch-")
 	if err != nil {
 		return "", err
@@ -67,6 +93,17 @@ func fetchTerraform(ctx context.Context, folder string, progress func(string)) (
 	return kept, os.Rename(path, kept)
 }
 
+// reachable says at once that there is no network: the download would try for
+// long. By way of a proxy the name need not be known here.
+func reachable(ctx context.Context) error {
+	site := &url.URL{Scheme: "https", Host: releaseHost}
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: site}); err != nil || proxy != nil {
+		return err
+	}
+	_, err := net.DefaultResolver.LookupHost(ctx, releaseHost)
+	return err
+}
+
 // tellSize says every few seconds how much has arrived.
 func tellSize(dir string, done <-chan struct{}, progress func(string)) {
 	start := time.Now()
@@ -86,7 +123,11 @@ func tellSize(dir string, done <-chan struct{}, progress func(string)) {
 				}
 				return nil
 			})
-			progress(fmt.Sprintf("still fetching terraform: %d MB on disk after %.0f s", size>>20, time.Since(start).Seconds()))
+			if size == 0 {
+				progress(fmt.Sprintf("no answer from %s after %.0f s", releaseHost, time.Since(start).Seconds()))
+			} else {
+				progress(fmt.Sprintf("still fetching terraform: %d MB on disk after %.0f s", size>>20, time.Since(start).Seconds()))
+			}
 		}
 	}
 }

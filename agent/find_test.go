@@ -2,6 +2,10 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,5 +38,13 @@ func TestFindTerraform(t *testing.T) {
 		if path, err := FindTerraform(t.Context(), data, say); err != nil || path != want {
 			t.Errorf("found %q (%v), want %q", path, err, want)
 		}
+	}
+}
+
+func TestWhyADownloadFailedIsSaidPlainly(t *testing.T) {
+	lookup := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no such host")}
+	err := fmt.Errorf("GET https://x giving up after 5 attempt(s): %w", &url.Error{Op: "Get", URL: "https://x", Err: lookup})
+	if got := plainly(err).Error(); got != "dial tcp: no such host" {
+		t.Error(got)
 	}
 }
