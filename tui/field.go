@@ -163,7 +163,7 @@ func (f *field) draw(on bool, w int) line {
 		}
 		return line{{"‹ ", inkKey}, {v, inkField}, {" ›", inkKey}, {" " + strconv.Itoa(f.sel+1) + " of " + strconv.Itoa(len(f.options)), inkDim}}
 	case ticks:
-		return f.drawTicks(on)
+		return f.drawTicks(on, w)
 	}
 	if f.secret && len(f.in.runes) > 0 {
 		masked := *f
@@ -180,24 +180,44 @@ func (f *field) draw(on bool, w int) line {
 	return text(inkText, f.value())
 }
 
-func (f *field) drawTicks(on bool) line {
+// drawTicks shows the options with their boxes. Where they do not fit it is
+// those around the cursor, or only the ticked ones.
+func (f *field) drawTicks(on bool, w int) line {
+	if len(f.options) == 0 {
+		return text(inkDim, f.blank)
+	}
+	all := f.boxes(on, 0)
+	switch {
+	case all.size() <= w:
+		return all
+	case !on:
+		return text(inkText, orNone(strings.Join(f.ticked, ", ")))
+	}
+	from := 0
+	for from < f.sel && f.boxes(on, from)[:2*(f.sel-from)+1].size()+2 > w {
+		from++
+	}
+	if from == 0 {
+		return all
+	}
+	return append(line{{"‹ ", inkKey}}, f.boxes(on, from)...)
+}
+
+// boxes are two spans for each option from one on: its box with its name, and
+// a gap.
+func (f *field) boxes(on bool, from int) line {
 	var l line
-	for i, o := range f.options {
+	for i, o := range f.options[from:] {
 		box, colour := "[ ] ", inkDim
 		if slices.Contains(f.ticked, o) {
 			box, colour = "[x] ", inkText
 		}
-		if on && i == f.sel {
+		if on && from+i == f.sel {
 			colour = inkField
-			l = append(l, span{box + o, inkField}, span{"  ", inkText})
-			continue
 		}
 		l = append(l, span{box + o, colour}, span{"  ", inkText})
 	}
-	if len(l) == 0 {
-		return text(inkDim, f.blank)
-	}
-	return l
+	return l[:len(l)-1]
 }
 
 // fitField pads an input with the field's own background.

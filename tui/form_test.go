@@ -146,3 +146,26 @@ func TestSmallWindow(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestTicksFollowTheCursor checks that the option under the cursor is seen
+// where not all have room.
+func TestTicksFollowTheCursor(t *testing.T) {
+	f := (&field{kind: ticks, options: []string{"evening", "offline", "weekend"}}).with("evening,weekend")
+	for _, c := range []struct {
+		on   bool
+		sel  int
+		w    int
+		want string
+	}{
+		{true, 0, 80, "[x] evening  [ ] offline  [x] weekend"},
+		{true, 0, 23, "[x] evening  [ ] offli…"},
+		{true, 1, 24, "‹ [ ] offline  [x] week…"},
+		{true, 2, 24, "‹ [x] weekend"},
+		{false, 2, 24, "evening, weekend"},
+	} {
+		f.sel = c.sel
+		if got := strings.TrimRight(f.draw(c.on, c.w).fit(c.w).String(), " "); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
