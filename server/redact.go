@@ -27,6 +27,7 @@ func (l *lab) State() *model.State {
 		o.ClearDevice()
 		to.Outlets[name] = o
 	}
+	to.Settings.NotifyCommand = nil // an argument may be a token
 	l.seen.Store(&redacted{state, to})
 	return to
 }
@@ -40,8 +41,11 @@ func (l *lab) History(before uint64, limit int) ([]model.Revision, error) {
 	for n := range revisions {
 		changes := make([]model.ObjectChange, len(revisions[n].Changes))
 		for i, c := range revisions[n].Changes {
-			if c.Kind == model.KindOutlet {
-				c.Before, c.After = withoutDevice(c.Before), withoutDevice(c.After)
+			switch c.Kind {
+			case model.KindOutlet:
+				c.Before, c.After = without(c.Before, model.DeviceKeys()...), without(c.After, model.DeviceKeys()...)
+			case model.KindSettings:
+				c.Before, c.After = without(c.Before, "notify_command"), without(c.After, "notify_command")
 			}
 			changes[i] = c
 		}
@@ -50,12 +54,13 @@ func (l *lab) History(before uint64, limit int) ([]model.Revision, error) {
 	return revisions, nil
 }
 
-func withoutDevice(object json.RawMessage) json.RawMessage {
+// without is an object without some of its fields.
+func without(object json.RawMessage, keys ...string) json.RawMessage {
 	var fields map[string]json.RawMessage
 	if len(object) == 0 || json.Unmarshal(object, &fields) != nil {
 		return nil
 	}
-	for _, key := range model.DeviceKeys() {
+	for _, key := range keys {
 		delete(fields, key)
 	}
 	text, err := json.Marshal(fields)

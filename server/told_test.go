@@ -258,3 +258,32 @@ func TestTold(t *testing.T) {
 		t.Errorf("a secret is shown: %s", out)
 	}
 }
+
+func TestOnlyAdminsSeeWhatRunsWhenPeopleAreTold(t *testing.T) {
+	l := startLab(t)
+	l.commit(
+		func(s *model.State) error { s.Settings.NotifyCommand = []string{"/bin/tell", "hush"}; return nil },
+	)
+	for _, who := range []struct {
+		role model.Role
+		sees bool
+	}{{model.RoleAdmin, true}, {model.RoleOperator, false}} {
+		key := newKey(newKeyPair(t).PublicKey(), "k")
+		l.commit(model.Add(model.User{Name: string(who.role), Role: who.role, Keys: []model.Key{key}}))
+		lab := l.srv.lab(identity{kind: isUser, name: string(who.role), fingerprint: key.Fingerprint}, "x:1")
+		history, err := lab.History(0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal([]any{lab.State().Settings, history})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(text), "hush"); got != who.sees {
+			t.Errorf("%s sees it: %v", lab.User().Name, got)
+		}
+		if _, err := lab.NotifyTest(t.Context()); (err == nil) != who.sees {
+			t.Errorf("%s tests: %v", lab.User().Name, err)
+		}
+	}
+}
