@@ -209,7 +209,7 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, q devi
 			state, assumed = old.State, old.Assumed
 		}
 	case !assumed:
-		state, err = check(ctx, dev.sw, want)
+		state, err = check(ctx, dev.sw, want, patience(dev.outlet))
 	}
 	var watts, energy *float64
 	if dev.bad == nil && !assumed {
@@ -308,14 +308,26 @@ func (o *outlets) turns() time.Duration {
 	return max(0, time.Until(o.free))
 }
 
+// patience is how often a device is asked whether it did as it was told: a
+// machine's controller takes seconds, and so may what is behind another hub.
+func patience(o model.Outlet) int {
+	switch o.Driver {
+	case model.DriverRedfish, model.DriverIPMI:
+		return 5 * checks
+	case model.DriverHomeAssistant, model.DriverCommand:
+		return 2 * checks
+	}
+	return checks
+}
+
 // check asks a device whether it did as it was told; some take a moment.
-func check(ctx context.Context, sw power.Switch, want model.Power) (model.Power, error) {
+func check(ctx context.Context, sw power.Switch, want model.Power, times int) (model.Power, error) {
 	for n := 1; ; n++ {
 		state, err := sw.State(ctx)
 		if err == nil && state == want {
 			return state, nil
 		}
-		if n == checks || !sleep(ctx, checkPause) {
+		if n == times || !sleep(ctx, checkPause) {
 			if err == nil {
 				err = &power.StillError{Want: want, State: state}
 			}
