@@ -278,7 +278,6 @@ func (l *testLab) halt(hypervisor string, a *testAgent) {
 func (l *testLab) step(hypervisor, kind string, want model.StepState) {
 	l.t.Helper()
 	var seq *model.Sequence
-	defer func() { if l.t.Failed() { l.t.Logf("%+v %+v", seq, l.srv.reconcile.get(hypervisor).record) } }()
 	eventually(l.t, fmt.Sprintf("step %s of %s is %s", kind, hypervisor, want), func() bool {
 		seq = l.srv.observed.hypervisor(hypervisor).Sequence
 		return seq != nil && slices.ContainsFunc(seq.Steps, func(s model.Step) bool { return s.Kind == kind && s.State == want })
