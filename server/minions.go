@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"homelab/model"
 	"homelab/model/store"
@@ -47,6 +48,8 @@ func newMinions(st *store.Store, log *slog.Logger) *minions {
 func (m *minions) Run(ctx context.Context) {
 	w := m.store.Hub().Watch()
 	defer w.Close()
+	retry := time.NewTimer(0)
+	defer retry.Stop()
 	var seen *model.State
 	for {
 		if state := m.store.State(); state != seen {
@@ -54,11 +57,14 @@ func (m *minions) Run(ctx context.Context) {
 			err := m.make(ctx, needKeys(state, model.Names(state.Hypervisors)...))
 			if err := errors.Join(err, m.tidy(state)); err != nil && ctx.Err() == nil {
 				m.log.Error("making the keys of minions", "error", err)
+				seen = nil // for lack of space, perhaps
+				retry.Reset(errorPause)
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-retry.C:
 		case <-w.C():
 			w.Take()
 		}
