@@ -164,12 +164,12 @@ func (a *app) begin(at []string) {
 func (a *app) notice() line {
 	u := a.lab.User()
 	switch {
-	case a.opts.Notice != "":
-		return text(inkDim, " "+a.opts.Notice)
 	case u.Role == model.RoleViewer:
 		return text(inkDim, " "+u.Name+" is a viewer: looks at everything, changes nothing")
 	case u.Role == model.RoleOperator:
 		return text(inkDim, " "+u.Name+" is an operator: switches machines and guests, edits nothing")
+	case a.opts.Notice != "":
+		return text(inkDim, " "+a.opts.Notice)
 	}
 	return nil
 }
