@@ -57,14 +57,14 @@ func (m *minions) Run(ctx context.Context) {
 			err := m.make(ctx, needKeys(state, model.Names(state.Hypervisors)...))
 			if err := errors.Join(err, m.tidy(state)); err != nil && ctx.Err() == nil {
 				m.log.Error("making the keys of minions", "error", err)
-				seen = nil // for lack of space, perhaps
-				retry.Reset(errorPause)
+				retry.Reset(errorPause) // for lack of space, perhaps
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-retry.C:
+			seen = nil
 		case <-w.C():
 			w.Take()
 		}
