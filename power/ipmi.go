@@ -93,7 +93,9 @@ func (i *ipmi) connect(ctx context.Context) (*client.Client, error) {
 			return c, nil
 		}
 		// There is no session to end: few controllers answer that.
-		_ = c.WithRetry(0).WithTimeout(closeTime).Close(context.WithoutCancel(ctx))
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+		_ = c.WithRetry(0).Close(short)
+		cancel()
 		e = i.explain(e)
 		if err == nil || errors.Is(e, errLogin) {
 			err = e // the other may only say that it does not know the suite

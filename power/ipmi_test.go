@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/bougou/go-ipmi/pkg/bmc"
+	"github.com/bougou/go-ipmi/pkg/hal"
 	"github.com/bougou/go-ipmi/pkg/hal/mock"
 	"github.com/bougou/go-ipmi/pkg/server"
 
@@ -25,8 +27,36 @@ func ipmiAt(t *testing.T, address, password string) Switch {
 		map[string]string{model.SecretPassword: password})
 }
 
+// machine is the module's, with what a test looks at while it is used.
+type machine struct {
+	*mock.HAL
+	mockChassis
+}
+
+func (m *machine) Chassis() hal.ChassisHAL { return &m.mockChassis }
+
+type mockChassis struct {
+	mock.Chassis
+	cycles atomic.Int32
+	stuck  atomic.Bool
+}
+
+func (c *mockChassis) SetPower(ctx context.Context, on bool) error {
+	if c.stuck.Load() {
+		return errors.New("stuck")
+	}
+	return c.Chassis.SetPower(ctx, on)
+}
+
+func (c *mockChassis) PowerCycle(context.Context) error {
+	c.cycles.Add(1)
+	return nil
+}
+
+func newMachine() *machine { return &machine{HAL: mock.New()} }
+
 // mockBMC is the module's own controller.
-func mockBMC(t *testing.T, m *mock.HAL) string {
+func mockBMC(t *testing.T, m hal.HAL) string {
 	t.Helper()
 	b := bmc.New(bmc.DeviceInfo{}, [16]byte{1}, m)
 	if _, err := b.Users.Add(2, "admin"); err != nil {
@@ -53,33 +83,32 @@ func mockBMC(t *testing.T, m *mock.HAL) string {
 }
 
 func TestIPMI(t *testing.T) {
-	m := mock.New()
+	m := newMachine()
 	at := mockBMC(t, m)
 	s := ipmiAt(t, at, "hunter2")
-	onAndOff(t, s, func() bool { on, _ := m.Chassis().PowerState(t.Context()); return on })
-	cycles := func() int { return m.Chassis().(*mock.Chassis).PowerCycles }
-	if err := s.(Cycler).Cycle(t.Context()); err != nil || cycles() != 0 {
-		t.Errorf("a machine that is off is switched on: %v, %d cycles", err, cycles())
+	onAndOff(t, s, func() bool { on, _ := m.mockChassis.PowerState(t.Context()); return on })
+	if err := s.(Cycler).Cycle(t.Context()); err != nil || m.cycles.Load() != 0 {
+		t.Errorf("a machine that is off is switched on: %v, %d cycles", err, m.cycles.Load())
 	}
 	if st, err := s.State(t.Context()); st != model.PowerOn || err != nil {
 		t.Errorf("%v, %v", st, err)
 	}
-	if err := s.(Cycler).Cycle(t.Context()); err != nil || cycles() != 1 {
-		t.Errorf("cycle: %v, %d cycles", err, cycles())
+	if err := s.(Cycler).Cycle(t.Context()); err != nil || m.cycles.Load() != 1 {
+		t.Errorf("cycle: %v, %d cycles", err, m.cycles.Load())
 	}
 	wantReading(t, s, nil, nil) // it knows no DCMI
 }
 
 func TestIPMIRefusals(t *testing.T) {
-	m := mock.New()
+	m := newMachine()
 	at := mockBMC(t, m)
 	wantError(t, ipmiAt(t, at, "guess").Set(t.Context(), true), "refuses user or password")
 	stranger := mustNew(t, model.Outlet{Driver: model.DriverIPMI, IPMI: model.IPMIOutlet{Address: at, User: "nobody"}}, password)
 	wantError(t, stranger.Set(t.Context(), true), "refuses user or password")
-	if on, _ := m.Chassis().PowerState(t.Context()); on {
+	if on, _ := m.mockChassis.PowerState(t.Context()); on {
 		t.Error("a stranger switched it on")
 	}
-	m.Chassis().(*mock.Chassis).SetPowerHook = func(bool) error { return errors.New("stuck") }
+	m.stuck.Store(true)
 	if err := ipmiAt(t, at, "hunter2").Set(t.Context(), true); err == nil {
 		t.Error("a controller that failed is taken as done")
 	}
