@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"strconv"
@@ -88,6 +89,11 @@ func newHypervisorForm(a *app, name string) *form {
 				(&field{key: "policy", label: "policy", kind: choice, hint: "review: every plan with changes waits for approval", options: []string{model.PolicyAuto, model.PolicyReview}}).with(hv.Policy),
 				(&field{key: "outlets", label: "outlets", kind: ticks, hint: "space ticks the outlets that feed it", blank: "no outlet is defined", options: model.Names(s.Outlets)}).with(strings.Join(hv.Outlets, ",")),
 				(&field{key: "address", label: "address", hint: "host name or IP address; may be empty", blank: "–"}).with(hv.Address),
+				(&field{key: "power_policy", label: "power policy", kind: choice, hint: "profile: on while the active profile has VMs to run there", options: []string{model.PowerManual, model.PowerProfile, model.PowerSchedule}}).with(cmp.Or(hv.PowerPolicy, model.PowerManual)),
+				(&field{key: "schedules", label: "schedules", hint: "such as on 0 18 * * 1-5 Europe/Amsterdam; off 30 23 * * *", blank: "–"}).with(strings.Join(hv.Schedules, "; ")),
+				(&field{key: "idle_minutes", label: "idle minutes", hint: "off after that long without a running guest; empty is never", blank: "–"}).with(number(hv.IdleMinutes)),
+				(&field{key: "wake", label: "wake", kind: choice, hint: "yes: on when a VM on it is started", options: []string{"no", "yes"}}).with(either(hv.Wake, "yes", "no")),
+				(&field{key: "await_salt", label: "await Salt", kind: choice, hint: "yes: its runs count once its guests are configured", options: []string{"no", "yes"}}).with(either(hv.AwaitSalt, "yes", "no")),
 			), hv.Version, ok
 		},
 		edit: edits(ref, model.NewHypervisor, func(hv *model.Hypervisor, v values) error {
@@ -96,6 +102,21 @@ func newHypervisorForm(a *app, name string) *form {
 			}
 			hv.Platform, hv.Accel, hv.Network = v["platform"], v["accel"], v["network"]
 			hv.Policy, hv.Outlets, hv.Address = v["policy"], split(v["outlets"]), v["address"]
+			hv.AwaitSalt, hv.Wake = v["await_salt"] == "yes", v["wake"] == "yes"
+			if hv.PowerPolicy != "" || v["power_policy"] != model.PowerManual {
+				hv.PowerPolicy = v["power_policy"]
+			}
+			hv.Schedules = nil
+			for line := range strings.SplitSeq(v["schedules"], ";") {
+				if line = strings.TrimSpace(line); line != "" {
+					hv.Schedules = append(hv.Schedules, line)
+				}
+			}
+			n := numbers{ref: model.Ref{Kind: model.KindHypervisor, Name: hv.Name}, v: v}
+			hv.IdleMinutes = n.read("idle_minutes", strconv.Atoi, "must be a number of minutes")
+			if len(n.errs) > 0 {
+				return joined(n.errs)
+			}
 			hv.Pools = nil
 			for _, p := range split(v["pools"]) {
 				n, dir, ok := strings.Cut(p, "=")
