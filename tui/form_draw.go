@@ -3,6 +3,8 @@ package tui
 import (
 	"fmt"
 	"strconv"
+
+	"homelab/model"
 )
 
 // hintRows is how many lines the hint of the chosen field has, or what is
@@ -108,7 +110,7 @@ func (f *form) drawImpact(a *app, w, h int) []line {
 	if version, stale := f.stale(a.cache.state); stale {
 		out = append(out, f.staleLines(version, w)...)
 	}
-	out = append(out, f.impact(w, h < 4)...)
+	out = append(out, f.impact(w, h-len(out))...)
 	if h >= 4 {
 		out = append([]line{text(inkHead, " SAVING WILL")}, out...)
 	}
@@ -135,8 +137,9 @@ func (f *form) staleLines(version uint64, w int) []line {
 	return out
 }
 
-// impact is what saving would do, or why it cannot be done.
-func (f *form) impact(w int, short bool) []line {
+// impact is what saving would do, or why it cannot be done: short where there
+// are few lines for it.
+func (f *form) impact(w, h int) []line {
 	wrong := 0
 	var rules []line
 	for i, fl := range f.fields {
@@ -150,7 +153,7 @@ func (f *form) impact(w int, short bool) []line {
 	}
 	var out []line
 	switch {
-	case wrong > 0 && short:
+	case wrong > 0 && h < 3:
 		out = append(out, text(inkWarn, " not yet: "+count(wrong, "field")+" to put right"))
 	case wrong > 0:
 		out = append(out, text(inkWarn, " not work yet: "+count(wrong, "field")+" to put right"))
@@ -165,14 +168,23 @@ func (f *form) impact(w int, short bool) []line {
 		out = append(out, text(inkDim, " change no guest"))
 	case len(f.impacts) == 0:
 		out = append(out, text(inkDim, " change nothing: nothing has been typed"))
-	case short:
-		for _, i := range f.impacts {
-			out = append(out, text(impactInk(i), " "+actionSign(i)+" "+i.Hypervisor+": "+i.String()))
-		}
 	default:
-		for _, l := range impactLines(f.impacts, w-1) {
+		full := impactLines(f.impacts, w-1)
+		if h < 4 || len(full) >= h {
+			full = shortImpacts(f.impacts)
+		}
+		for _, l := range full {
 			out = append(out, append(line{{" ", inkText}}, l...))
 		}
+	}
+	return out
+}
+
+// shortImpacts are impacts of a line each.
+func shortImpacts(impacts []model.Impact) []line {
+	out := make([]line, len(impacts))
+	for n, i := range impacts {
+		out[n] = text(impactInk(i), actionSign(i)+" "+i.Hypervisor+": "+i.String())
 	}
 	return out
 }

@@ -169,3 +169,19 @@ func TestTicksFollowTheCursor(t *testing.T) {
 		}
 	}
 }
+
+// TestImpactsFitTheRoom checks that each impact has a line where there is no
+// room for more.
+func TestImpactsFitTheRoom(t *testing.T) {
+	i := model.Impact{Hypervisor: "nuc", VM: "db", Action: model.ActionStop}
+	f := &form{impacts: []model.Impact{i, i, i}, serial: 1, known: 1, fields: []*field{{}}}
+	for h, want := range map[int]string{
+		8: "nuc",
+		4: "− nuc: " + i.String(),
+		3: "− nuc: " + i.String(),
+	} {
+		if got := strings.TrimSpace(f.impact(60, h)[0].String()); got != want {
+			t.Errorf("in %d lines it begins with %q, want %q", h, got, want)
+		}
+	}
+}
