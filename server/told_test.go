@@ -44,9 +44,14 @@ func TestBell(t *testing.T) {
 	}
 	for name, looks := range map[string][]look{
 		"a failure that lasts, and its end": {
-			{0, badPlugs("a"), ""}, {60 * time.Second, badPlugs("a"), ""}, {121 * time.Second, badPlugs("a"), ""},
-			{140 * time.Second, badPlugs("a"), "a failed"}, {200 * time.Second, badPlugs("a"), ""},
-			{300 * time.Second, nil, ""}, {320 * time.Second, nil, "a recovered"}, {400 * time.Second, nil, ""},
+			{0, badPlugs("a"), ""},
+			{60 * time.Second, badPlugs("a"), ""},
+			{121 * time.Second, badPlugs("a"), ""},
+			{140 * time.Second, badPlugs("a"), "a failed"},
+			{200 * time.Second, badPlugs("a"), ""},
+			{300 * time.Second, nil, ""},
+			{320 * time.Second, nil, "a recovered"},
+			{400 * time.Second, nil, ""},
 		},
 		"one that does not last": {{0, badPlugs("a"), ""}, {60 * time.Second, nil, ""}, {200 * time.Second, nil, ""}},
 		"several together":       {{0, badPlugs("a", "b"), ""}, {125 * time.Second, badPlugs("a", "b", "c"), ""}, {141 * time.Second, badPlugs("a", "b", "c"), "a failed, b failed"}},
@@ -225,8 +230,7 @@ func TestChannelsSayWhatFailedAndNoSecret(t *testing.T) {
 func TestTold(t *testing.T) {
 	r := newReceiver(t)
 	now := time.Now()
-	var l *testLab
-	l = startLab(t, func(s *Server) {
+	l := startLab(t, func(s *Server) {
 		s.told.now = func() time.Time { return now.Add(-time.Hour) } // its own looks come too early to tell
 	})
 	l.commit(model.Add(model.Outlet{Name: "plug", Driver: model.DriverSimulated}))

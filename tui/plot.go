@@ -87,7 +87,9 @@ func (s *plot) actions(*app) []action {
 	}}
 	return []action{
 		next, back,
-		{binding: keySpanHour, do: set(model.SpanHour)}, {binding: keySpanDay, do: set(model.SpanDay)}, {binding: keySpanYear, do: set(model.SpanYear)},
+		{binding: keySpanHour, do: set(model.SpanHour)},
+		{binding: keySpanDay, do: set(model.SpanDay)},
+		{binding: keySpanYear, do: set(model.SpanYear)},
 	}
 }
 
@@ -229,8 +231,13 @@ func (s *plot) summary(a *app, measured []float64) []line {
 	step := s.span.Step()
 	wh := sum * step.Hours()
 	l := line{
-		{" now ", inkDim}, {wattsOf(now), inkName}, {"  mean ", inkDim}, {watts(sum / float64(n)), inkText},
-		{"  peak ", inkDim}, {watts(measured[peak]), inkText}, {" " + momentOf(a.now, s.points[peak].At, s.span), inkDim},
+		{" now ", inkDim},
+		{wattsOf(now), inkName},
+		{"  mean ", inkDim},
+		{watts(sum / float64(n)), inkText},
+		{"  peak ", inkDim},
+		{watts(measured[peak]), inkText},
+		{" " + momentOf(a.now, s.points[peak].At, s.span), inkDim},
 	}
 	used := line{{" used ", inkDim}, {energy(wh), inkText}}
 	if cost := money(a.cache.state.Settings, wh); cost != "" {
