@@ -69,7 +69,7 @@ func TestLibvirtPowerOff(t *testing.T) {
 
 	b.must("image", "add", "guest", "--path", os.Getenv("HOMELAB_LIBVIRT_GUEST"))
 	b.must("outlet", "add", "plug", "--driver", "http", "--on-url", device.URL+"/on", "--off-url", device.URL+"/off", "--status-url", device.URL+"/", "--on-match", "ON", "--off-match", "OFF")
-	b.must("hypervisor", "add", "thinkpad", "--network", "nat:default", "--outlet", "plug")
+	b.must("hypervisor", "add", "thinkpad", "--network", "macvtap:enp0s20f0u4", "--outlet", "plug")
 	b.must("pool", "edit", "thinkpad", "default", "--path", b.pool)
 	b.must("settings", "set", "--power-grace-seconds", "5")
 	b.must("vm", "add", "web", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "160MiB")

@@ -173,8 +173,8 @@ func TestFiftyOutletsArePolledThoughTenAreDead(t *testing.T) {
 	start := time.Now()
 	l.commit(edits...)
 	count := func() (on, unknown int) {
-		for _, st := range l.srv.observed.status().Outlets {
-			switch st.State {
+		for i := range 50 {
+			switch l.srv.observed.outlet(fmt.Sprintf("plug%d", i)).State {
 			case model.PowerOn:
 				on++
 			case model.PowerUnknown:

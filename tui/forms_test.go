@@ -22,12 +22,15 @@ func TestHypervisorForm(t *testing.T) {
 	d.typed("=/srv/fast")
 	d.press("tab", "r", "tab", "right", "space", "tab")
 	d.typed("shelf-1.lan")
-	d.press("tab", "y", "enter") // in the last field it saves
+	d.press("tab", "p", "tab", "tab")
+	d.typed("30")
+	d.press("tab", "y", "tab", "y", "enter") // in the last field it saves
 	d.see("Add hypervisor shelf-1, revision 9")
 	hv := lab.State().Hypervisors["shelf-1"]
 	pools := []model.Pool{{Name: "default", Path: "/srv/vms"}, {Name: "fast", Path: "/srv/fast"}}
 	if hv.Platform != model.PlatformSandbox || hv.Policy != model.PolicyReview || !slices.Equal(hv.Outlets, []string{"plug-nas"}) ||
-		!slices.Equal(hv.Pools, pools) || hv.Address != "shelf-1.lan" || !hv.AwaitSalt {
+		!slices.Equal(hv.Pools, pools) || hv.Address != "shelf-1.lan" || !hv.AwaitSalt ||
+		hv.PowerPolicy != model.PowerProfile || hv.IdleMinutes != 30 || !hv.Wake || len(hv.Schedules) > 0 {
 		t.Errorf("added %+v", hv)
 	}
 	d.see("▌ shelf-1") // what was added is chosen
