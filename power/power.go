@@ -12,6 +12,7 @@ package power
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,7 +57,7 @@ const CyclePause = 10 * time.Second
 
 // ErrNoCycle says that a device cannot cycle by itself: switch it off, wait,
 // and on again.
-var ErrNoCycle = fmt.Errorf("the device cannot cycle by itself")
+var ErrNoCycle = errors.New("the device cannot cycle by itself")
 
 // Options are what a switch needs beside its outlet.
 type Options struct {
