@@ -41,7 +41,7 @@ func TestLibvirtSaltMinion(t *testing.T) {
 	b.inSync("saltbench", 3*time.Minute)
 
 	const domain = "minion_on_saltbench"
-	b.awaitLine(domain, "guest configured", 5*time.Minute)
+	b.awaitLine(domain, "guest configured", 8*time.Minute)
 	b.must("vm", "stop", "minion", "--yes")
 	b.eventually("the guest is off", 2*time.Minute, func() error {
 		if s := b.virsh("domstate", domain); s != "shut off" {
