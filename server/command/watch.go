@@ -144,6 +144,8 @@ func (s *session) valueOf(st *model.State, ref model.Ref) any {
 			return status
 		}
 		return nil
+	case model.KindMeters: // all outlets together
+		return usageOf(st, st.Usage(s.lab.Status()))
 	case model.KindSalt:
 		status := s.lab.Status()
 		if minion, ok := status.Minions[st.VMs[ref.Name].ID]; ok {
