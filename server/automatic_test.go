@@ -118,7 +118,7 @@ func TestAMachineFollowsItsProfileAndGivesWayToPeople(t *testing.T) {
 	var p plugs
 	l := startLab(t, func(s *Server) { s.opts.Simulated = p.switched })
 	box := sandbox("box")
-	box.Outlets, box.PowerPolicy, box.Wake = []string{"plug"}, model.PowerProfile, true
+	box.Outlets, box.PowerPolicy = []string{"plug"}, model.PowerProfile
 	vm := model.NewVM("web")
 	vm.Hypervisor, vm.Image = "box", "img"
 	l.commit(model.Add(model.Image{Name: "img", Path: "/img"}), model.Add(model.Profile{Name: "quiet"}),

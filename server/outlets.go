@@ -54,13 +54,6 @@ type deviceOrder struct {
 	answer chan error    // nil where nobody waits
 }
 
-func switching(on bool) act {
-	if on {
-		return actOn
-	}
-	return actOff
-}
-
 func newOutlets(s *Server) *outlets { return &outlets{s: s, devices: map[string]*device{}} }
 
 // Run keeps a device for each outlet that is defined until ctx ends.

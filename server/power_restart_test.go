@@ -58,7 +58,10 @@ func TestASequenceSurvivesTheServer(t *testing.T) {
 	l.commit(wantPower(model.PowerWantedOff))
 	a.send(wire.Frame{Kind: wire.KindResult, Order: a.expect(wire.KindShutdown).Order})
 	a.send(wire.Frame{Kind: wire.KindInventory, Inventory: &wire.Inventory{Guests: []model.Guest{{Name: "web", State: model.GuestRunning}}}})
-	l.step("box", model.StepGuests, model.StepDoing)
+	eventually(t, "that it took the order is kept", func() bool {
+		r, err := l.srv.store.Power("box")
+		return err == nil && !r.Order.Told.IsZero()
+	})
 	l.restart()
 	l.step("box", model.StepDown, model.StepDoing)
 	eventually(t, "it waits and says for what", func() bool {
