@@ -209,7 +209,6 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, q devi
 		watts, energy = o.measure(ctx, name, dev, err)
 	}
 	now := time.Now().UTC()
-	dev.carriedOut(q.do, err, now)
 	st := o.s.observed.outlet(name)
 	if st.State != state || st.Since.IsZero() || q.do == actCycle && err == nil {
 		st.Since = now
@@ -217,6 +216,7 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, q devi
 	st.State, st.Assumed, st.Error, st.Observed = state, assumed, errText(err), now
 	st.Watts, st.EnergyWh = watts, energy
 	o.s.observed.setOutlet(name, st)
+	dev.carriedOut(q.do, err, now) // after its state is known: what is off and not ordered is ordered
 	o.s.log.Info("outlet switched", "outlet", name, "do", q.do, "state", state, "error", err)
 	o.kickFed(name)
 	return err
