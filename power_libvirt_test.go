@@ -72,7 +72,7 @@ func TestLibvirtPowerOff(t *testing.T) {
 	b.must("hypervisor", "add", "thinkpad", "--network", "macvtap:enp0s20f0u4", "--outlet", "plug")
 	b.must("pool", "edit", "thinkpad", "default", "--path", b.pool)
 	b.must("settings", "set", "--power-grace-seconds", "5")
-	b.must("vm", "add", "web", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "160MiB")
+	b.must("vm", "add", "web", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "160MiB", "--ip", "192.168.1.247")
 	agent := b.join("thinkpad", "")
 	b.inSync("thinkpad", 3*time.Minute)
 	b.console("web_on_thinkpad")
