@@ -88,13 +88,15 @@ func (o *outlets) seen(state *model.State, hypervisor string) map[string]outletS
 	own := state.Hypervisors[hypervisor].Outlets
 	all := map[string]outletSeen{}
 	for _, name := range sources(state, own) {
-		one := outletSeen{OutletStatus: o.s.observed.outlet(name)}
+		var one outletSeen
 		if dev := o.get(name); dev != nil {
 			dev.mu.Lock()
 			one.ordered, one.switched, one.cycled = dev.pending > 0, dev.switched, dev.cycled
 			one.failed, one.failing, one.byHand, one.handOn = dev.failed, dev.failing, dev.byHand, dev.handOn
 			dev.mu.Unlock()
 		}
+		// Last: an order that is no more on its way shows in the state.
+		one.OutletStatus = o.s.observed.outlet(name)
 		if slices.Contains(own, name) {
 			one.blocked = strings.Join(o.keepers(state, name, hypervisor), ", ")
 			one.shared = len(feeds(state, name)) > 1

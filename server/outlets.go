@@ -255,7 +255,7 @@ func (o *outlets) tell(ctx context.Context, dev *device, q deviceOrder) error {
 		err = c.Cycle(ctx)
 	}
 	if !errors.Is(err, power.ErrNoCycle) {
-		if err == nil && !sleep(ctx, power.CyclePause) {
+		if err == nil && !sleep(ctx, o.s.cyclePause) {
 			err = ctx.Err()
 		}
 		return err

@@ -81,7 +81,7 @@ type Server struct {
 	keepalive  time.Duration                               // pause between questions to a session's client
 	silence    time.Duration                               // after which an agent counts as gone
 	ping       func(context.Context, string) (bool, error) // of an address; an error is that nobody knows
-	cyclePause time.Duration                               // that an outlet which cannot cycle by itself is off
+	cyclePause time.Duration                               // for which a cycle takes the power away
 	// What a session runs; tests put their own here.
 	dashboard func(*lab, tui.Options) tea.Model
 	command   func(context.Context, *lab, []string, command.IO) int
