@@ -74,22 +74,12 @@ func isTerminal() bool {
 
 // attach gives this terminal to a session of the dashboard until that ends.
 func attach(ctx context.Context, client *ssh.Client) error {
-	in := os.Stdin.Fd()
 	session, err := client.NewSession()
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	width, height, err := term.GetSize(os.Stdout.Fd())
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{"COLORTERM", "NO_COLOR", "LANG", "LC_ALL"} {
-		if v, ok := os.LookupEnv(name); ok {
-			_ = session.Setenv(name, v) // a server that refuses it draws without
-		}
-	}
-	if err := session.RequestPty(os.Getenv("TERM"), height, width, ssh.TerminalModes{}); err != nil {
+	if err := requestTerminal(session); err != nil {
 		return err
 	}
 	stdin, err := session.StdinPipe()
@@ -97,6 +87,7 @@ func attach(ctx context.Context, client *ssh.Client) error {
 		return err
 	}
 	session.Stdout, session.Stderr = os.Stdout, os.Stderr
+	in := os.Stdin.Fd()
 	raw, err := term.MakeRaw(in)
 	if err != nil {
 		return err
@@ -106,6 +97,25 @@ func attach(ctx context.Context, client *ssh.Client) error {
 		return err
 	}
 	go func() { _, _ = io.Copy(stdin, os.Stdin) }() // ends with the process: standard input cannot be interrupted
+	return attached(ctx, session)
+}
+
+// requestTerminal asks for a terminal like this one.
+func requestTerminal(session *ssh.Session) error {
+	width, height, err := term.GetSize(os.Stdout.Fd())
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"COLORTERM", "NO_COLOR", "LANG", "LC_ALL"} {
+		if v, ok := os.LookupEnv(name); ok {
+			_ = session.Setenv(name, v) // a server that refuses it draws without
+		}
+	}
+	return session.RequestPty(os.Getenv("TERM"), height, width, ssh.TerminalModes{})
+}
+
+// attached hands on the terminal's size until the session ends, or ctx does.
+func attached(ctx context.Context, session *ssh.Session) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
@@ -127,10 +137,7 @@ func attach(ctx context.Context, client *ssh.Client) error {
 			return nil
 		case err := <-ended:
 			var exit *ssh.ExitError
-			if ctx.Err() != nil {
-				return nil
-			}
-			if errors.As(err, &exit) {
+			if ctx.Err() == nil && errors.As(err, &exit) {
 				return fmt.Errorf("the dashboard ended with status %d", exit.ExitStatus())
 			}
 			return nil
