@@ -173,7 +173,7 @@ func (s *session) help(to io.Writer, cmd *cobra.Command) {
 	if cmd.Example != "" {
 		b.WriteString("\n" + s.paint(bold, "Examples") + "\n")
 		for line := range strings.Lines(cmd.Example) {
-			b.WriteString("  " + displayName + " " + strings.TrimSpace(line) + "\n")
+			b.WriteString("  " + displayName + " " + inShell(strings.TrimSpace(line)) + "\n")
 		}
 	}
 	if flags := cmd.LocalFlags(); flags.HasAvailableFlags() && !onlyHelp(flags) {
@@ -215,6 +215,15 @@ func (s *session) helpCommands(b *strings.Builder, cmd *cobra.Command) {
 			}
 		}
 	}
+}
+
+// inShell is a command as a person types it behind ssh: what is quoted for the server
+// is quoted once more, because ssh joins its words with spaces.
+func inShell(command string) string {
+	if !strings.ContainsAny(command, `'"`) {
+		return command
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(command) + `"`
 }
 
 // room is the width that text may take.
