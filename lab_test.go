@@ -27,19 +27,20 @@ type lab struct {
 	server *process
 }
 
-// binary builds homelab once for all tests, with the race detector where the
-// test has it.
+// binary builds homelab once for all tests: with the race detector where the
+// test has it, else without cgo, as it is meant to be shipped.
 var binary = sync.OnceValues(func() (string, error) {
 	var err error
 	if binaryFolder, err = os.MkdirTemp("", "homelab-test-"); err != nil {
 		return "", err
 	}
 	bin := filepath.Join(binaryFolder, "homelab")
-	args := []string{"build", "-o", bin}
+	build := exec.Command("go", "build", "-o", bin, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if raceEnabled {
-		args = append(args, "-race")
+		build = exec.Command("go", "build", "-race", "-o", bin, ".")
 	}
-	out, err := exec.Command("go", append(args, ".")...).CombinedOutput()
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

@@ -113,7 +113,7 @@ func saltCell(st model.SaltStatus) cell {
 func (s *session) printMinions(all []minionJSON) {
 	for _, name := range model.Names(s.state().SaltMasters) {
 		if st := s.masterStatus(name); st != nil && st.Error != "" {
-			s.notef("%s", s.paint(red, clean(fmt.Sprintf("salt master %s: %s", name, st.Error))))
+			s.notef("%s", s.paint(red, clean("salt master "+name+": "+strings.TrimPrefix(st.Error, "salt master "+name+": "))))
 		}
 	}
 	if len(all) == 0 {
