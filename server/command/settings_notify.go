@@ -136,6 +136,10 @@ are written and never shown, and are in no revision.`,
 				return err
 			}
 		}
+		if !f.some() && !*opts.dry { // secrets make no revision
+			s.sayf("how people are told is changed")
+			return nil
+		}
 		return s.commit(cmd.Context(), opts, change{
 			edit: func(st *model.State) error { f.apply(&st.Settings); return bad },
 			done: "how people are told is changed", same: "how people are told is set",
