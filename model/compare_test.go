@@ -109,11 +109,18 @@ func TestProtection(t *testing.T) {
 		{"pool", lab(), edit("thinkpad", func(h *model.Hypervisor) { h.Pools = []model.Pool{{Name: "default", Path: "/elsewhere"}} }), "cannot be moved"},
 		{"pool without disks", lab(), edit("desktop", func(h *model.Hypervisor) { h.Pools = []model.Pool{{Name: "default", Path: "/elsewhere"}} }), ""},
 	}
+	web := protected.VMs["web"].ID
+	kept := map[string][]model.Disk{"thinkpad": {{VM: web, Disk: model.DiskRoot}, {VM: web, Disk: model.DiskExtra}}}
 	for _, tt := range tests {
-		err := model.CheckTransition(tt.before, with(t, tt.before, tt.edit), nil)
+		err := model.CheckTransition(tt.before, with(t, tt.before, tt.edit), kept)
 		if (tt.refused == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.refused) {
 			t.Errorf("%s: got %v", tt.name, err)
 		}
+	}
+	// What no agent has made yet lies nowhere.
+	moved := with(t, lab(), edit("thinkpad", func(h *model.Hypervisor) { h.Pools = []model.Pool{{Name: "default", Path: "/elsewhere"}} }))
+	if err := model.CheckTransition(lab(), moved, nil); err != nil {
+		t.Errorf("pool before the first run: %v", err)
 	}
 }
 

@@ -91,7 +91,7 @@ func checkPools(before, after *State, kept map[string][]Disk) error {
 		}
 		for _, p := range before.Hypervisors[name].Pools {
 			path, ok := paths[p.Name]
-			if !ok || path == p.Path || !poolUsed(Placements(before, name, kept[name]), p.Name) {
+			if !ok || path == p.Path || !poolUsed(before.VMsOn(name), diskSet(kept[name]), p.Name) {
 				continue
 			}
 			errs = append(errs, &FieldError{
@@ -104,9 +104,11 @@ func checkPools(before, after *State, kept map[string][]Disk) error {
 	return errors.Join(errs...)
 }
 
-func poolUsed(placements []Placement, pool string) bool {
-	return slices.ContainsFunc(placements, func(p Placement) bool {
-		return p.Root && pool == DefaultPool || p.Extra && p.ExtraPool == pool
+// poolUsed tells whether disks of VMs are known to lie in a pool. Those of VMs
+// that no agent has carried out yet can still lie anywhere.
+func poolUsed(vms []VM, kept map[Disk]bool, pool string) bool {
+	return slices.ContainsFunc(vms, func(vm VM) bool {
+		return kept[Disk{vm.ID, DiskRoot}] && pool == DefaultPool || kept[Disk{vm.ID, DiskExtra}] && vm.Pool() == pool
 	})
 }
 
