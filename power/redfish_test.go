@@ -11,7 +11,10 @@ import (
 	"homelab/model"
 )
 
-// redfishFake answers as the examples of DMTF's mockups do.
+// redfishFake answers with the published example of a rack server, the mockup
+// public-rackmount1 of DMTF's DSP2043, abridged to the resources that are asked
+// for and the properties that tell something. Its one addition is EnergykWh of
+// the schema EnvironmentMetrics 1.3, which the example leaves out.
 type redfishFake struct {
 	*fake
 	state  string // PowerState
@@ -23,7 +26,7 @@ type redfishFake struct {
 
 func newRedfishFake(t *testing.T) *redfishFake {
 	r := &redfishFake{
-		state: "Off", can: `"On","ForceOff","GracefulShutdown","GracefulRestart","ForceRestart","PowerCycle","PushPowerButton"`,
+		state: "Off", can: `"On","ForceOff","GracefulShutdown","GracefulRestart","ForceRestart","Nmi","ForceOn","PushPowerButton"`,
 		meter: `"EnvironmentMetrics":{"@odata.id":"/redfish/v1/Chassis/1U/EnvironmentMetrics"}`,
 	}
 	r.fake = newFake(t, r.answer)
@@ -45,18 +48,18 @@ func (f *redfishFake) answer(_ *fake, r *http.Request, body string) string {
 		}
 		return `{"@odata.type":"#ComputerSystemCollection.ComputerSystemCollection","Name":"Computer System Collection","Members@odata.count":1,"Members":[{"@odata.id":"` + system + `"}` + more + `],"@odata.id":"/redfish/v1/Systems"}`
 	case "GET " + system:
-		return fmt.Sprintf(`{"@odata.type":"#ComputerSystem.v1_20_0.ComputerSystem","Id":"437XR1138R2","Name":"WebFrontEnd483","SystemType":"Physical","Manufacturer":"Contoso","Model":"3500","PowerState":"%s","Links":{"Chassis":[{"@odata.id":"/redfish/v1/Chassis/1U"}]},"Actions":{"#ComputerSystem.Reset":{"target":"%s/Actions/ComputerSystem.Reset","ResetType@Redfish.AllowableValues":[%s]}},"@odata.id":"%s"}`, f.state, system, f.can, system)
+		return fmt.Sprintf(`{"@odata.type":"#ComputerSystem.v1_22_0.ComputerSystem","Id":"437XR1138R2","Name":"WebFrontEnd483","SystemType":"Physical","Manufacturer":"Contoso","Model":"3500","PowerState":"%s","Links":{"Chassis":[{"@odata.id":"/redfish/v1/Chassis/1U"}]},"Actions":{"#ComputerSystem.Reset":{"target":"%s/Actions/ComputerSystem.Reset","ResetType@Redfish.AllowableValues":[%s]}},"@odata.id":"%s"}`, f.state, system, f.can, system)
 	case "GET /redfish/v1/Systems/2":
-		return `{"@odata.type":"#ComputerSystem.v1_20_0.ComputerSystem","Id":"2","Name":"other","PowerState":"On","Actions":{},"@odata.id":"/redfish/v1/Systems/2"}`
+		return `{"@odata.type":"#ComputerSystem.v1_22_0.ComputerSystem","Id":"2","Name":"other","PowerState":"On","Actions":{},"@odata.id":"/redfish/v1/Systems/2"}`
 	case "POST " + system + "/Actions/ComputerSystem.Reset":
 		kind := strings.TrimSuffix(strings.TrimPrefix(body, `{"ResetType":"`), `"}`)
 		f.resets = append(f.resets, kind)
 		if !f.lies {
-			f.state = map[string]string{"On": "On", "PushPowerButton": "On", "ForceOff": "Off", "GracefulShutdown": "PoweringOff"}[kind]
+			f.state = map[string]string{"On": "On", "PushPowerButton": "On", "ForceRestart": "On", "PowerCycle": "On", "ForceOff": "Off", "GracefulShutdown": "PoweringOff"}[kind]
 		}
 		return "{}"
 	case "GET /redfish/v1/Chassis/1U":
-		return `{"@odata.type":"#Chassis.v1_23_0.Chassis","Id":"1U","Name":"Computer System Chassis","ChassisType":"RackMount",` + f.meter + `,"@odata.id":"/redfish/v1/Chassis/1U"}`
+		return `{"@odata.type":"#Chassis.v1_22_0.Chassis","Id":"1U","Name":"Computer System Chassis","ChassisType":"RackMount",` + f.meter + `,"@odata.id":"/redfish/v1/Chassis/1U"}`
 	case "GET /redfish/v1/Chassis/1U/EnvironmentMetrics":
 		return `{"@odata.type":"#EnvironmentMetrics.v1_3_0.EnvironmentMetrics","Id":"EnvironmentMetrics","Name":"Chassis Environment Metrics","PowerWatts":{"DataSourceUri":"/redfish/v1/Chassis/1U/Sensors/TotalPower","Reading":374},"EnergykWh":{"DataSourceUri":"/redfish/v1/Chassis/1U/Sensors/TotalEnergy","Reading":325675},"@odata.id":"/redfish/v1/Chassis/1U/EnvironmentMetrics"}`
 	case "GET /redfish/v1/Chassis/1U/Power":
@@ -87,6 +90,10 @@ func TestRedfish(t *testing.T) {
 	if err := s.(Cycler).Cycle(t.Context()); err != nil || d.took() != "On" {
 		t.Errorf("a machine that is off: %v", err)
 	}
+	if err := s.(Cycler).Cycle(t.Context()); err != nil || d.took() != "ForceRestart" {
+		t.Errorf("a controller that cannot take the power away: %v", err)
+	}
+	d.set(func() { d.can += `,"PowerCycle"` })
 	if err := s.(Cycler).Cycle(t.Context()); err != nil || d.took() != "PowerCycle" {
 		t.Errorf("cycle: %v", err)
 	}
