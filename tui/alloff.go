@@ -115,17 +115,13 @@ func allOff(a *app) tea.Cmd {
 	if len(e.machines)+len(e.outlets) == 0 {
 		return a.say(inkDim, signNone, "all is off but what is essential")
 	}
-	edits := make([]model.Edit, len(e.machines))
-	for i, name := range e.machines {
-		edits[i] = wantPower(name, model.PowerWantedOff)
-	}
 	a.overlay = &confirm{
 		title: "Everything off?", level: loses, name: "everything off", verb: "switch it all off", lines: e.lines(a.cache),
 		do: func(a *app) tea.Cmd {
 			return a.order("everything goes off", func(ctx context.Context) error {
 				var errs []error
-				if len(edits) > 0 {
-					_, err := a.lab.Commit(ctx, "dashboard: Everything off", model.Edits(edits...))
+				if len(e.machines) > 0 {
+					_, err := a.lab.Commit(ctx, "dashboard: Everything off", model.WantPower(e.machines, model.PowerWantedOff))
 					errs = append(errs, err)
 				}
 				for _, name := range e.outlets {

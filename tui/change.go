@@ -19,8 +19,15 @@ type change struct {
 	edit  model.Edit
 	lines []line // said before what happens
 	least damage // asked for at least
+	also  *also  // another way to do it
 	// commit replaces the plain commit of edit.
 	commit func(ctx context.Context, via string) (model.Revision, error)
+}
+
+// also is a key of a question that does more than y does.
+type also struct {
+	key, verb string
+	edit      model.Edit
 }
 
 // propose finds out what a change would do, and asks or does it.
@@ -36,7 +43,7 @@ func (a *app) propose(c change) tea.Cmd {
 				return a.commit(c)
 			}
 			a.overlay = &confirm{
-				title: c.title + "?", lines: c.lines, impacts: impacts, level: level, name: c.name, verb: c.verb,
+				title: c.title + "?", lines: c.lines, impacts: impacts, level: level, name: c.name, verb: c.verb, also: c.also,
 				do: func(a *app) tea.Cmd { return a.commit(c) },
 			}
 			return nil

@@ -36,7 +36,8 @@ type confirm struct {
 	name    string // to be typed when level is loses
 	verb    string // what y does
 	do      func(a *app) tea.Cmd
-	quits   bool // the question is whether to quit
+	also    *also // where a yes is enough: another key that does more
+	quits   bool  // the question is whether to quit
 
 	in    input
 	wrong bool // another name was entered
@@ -64,6 +65,9 @@ func (c *confirm) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 		c.in.key(k)
 	case s == "y":
 		return c.yes(a)
+	case c.also != nil && s == c.also.key:
+		a.overlay = nil
+		return a.commit(change{title: c.title[:len(c.title)-1] + ", " + c.also.verb, edit: c.also.edit})
 	}
 	return nil
 }
@@ -94,7 +98,11 @@ func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
 		body = append(body, text(inkText, "It changes no guest."))
 	}
 	edge := inkWarn
-	foot := []line{nil, {{"y", inkKey}, {" " + c.verb + "   ", inkText}, {"n", inkKey}, {" leave it as it is", inkDim}}}
+	keys := line{{"y", inkKey}, {" " + c.verb + "   ", inkText}}
+	if c.also != nil {
+		keys = append(keys, span{c.also.key, inkKey}, span{" " + c.also.verb + "   ", inkText})
+	}
+	foot := []line{nil, append(keys, span{"n", inkKey}, span{" leave it as it is", inkDim})}
 	if c.typed() {
 		edge = inkBad
 		ask := line{{"Type ", inkText}, {c.name, inkName}, {" to " + c.verb + ": ", inkText}}

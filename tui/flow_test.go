@@ -182,6 +182,29 @@ func TestSwitchProfile(t *testing.T) {
 	}
 }
 
+func TestSwitchProfileWithPower(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("3", "end", "a")
+	d.see("Switch to profile offline?", "p also powers on", "p also shuts down", "p with power")
+	d.press("p")
+	d.see("Switch to profile offline, with power, revision 9")
+	on, off := model.SwitchPower(newLab().State(), lab.Status(), "offline")
+	if len(on) == 0 || len(off) == 0 {
+		t.Fatalf("nothing to see: on %v, off %v", on, off)
+	}
+	for _, name := range on {
+		if lab.State().Hypervisors[name].PowerWanted != model.PowerWantedOn {
+			t.Errorf("%s is not wanted on", name)
+		}
+	}
+	for _, name := range off {
+		if lab.State().Hypervisors[name].PowerWanted != model.PowerWantedOff {
+			t.Errorf("%s is not wanted off", name)
+		}
+	}
+}
+
 func TestUndoFromHistory(t *testing.T) {
 	lab := newLab()
 	d := drive(t, lab, 100, 30)

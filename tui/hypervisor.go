@@ -275,7 +275,7 @@ func hold(a *app, r *hvRow) tea.Cmd {
 // power wants a hypervisor on, or off after a question that lists the guests.
 func power(a *app, r *hvRow) tea.Cmd {
 	if q := r.st.Sequence; !isUp(r.st) && (r.PowerWanted != model.PowerWantedOn || q != nil && q.Error != "") {
-		return a.propose(change{title: "Power " + r.Name + " on", edit: wantPower(r.Name, model.PowerWantedOn)})
+		return a.propose(change{title: "Power " + r.Name + " on", edit: model.WantPower([]string{r.Name}, model.PowerWantedOn)})
 	}
 	up := a.cache.runningOn(r)
 	lines := []line{text(inkText, "No guest is known to run on it. The machine is shut down, then its power is cut.")}
@@ -289,7 +289,7 @@ func power(a *app, r *hvRow) tea.Cmd {
 	}
 	return a.propose(change{
 		title: "Power " + r.Name + " off", verb: "power it off", least: stops, lines: lines,
-		edit: wantPower(r.Name, model.PowerWantedOff),
+		edit: model.WantPower([]string{r.Name}, model.PowerWantedOff),
 	})
 }
 
@@ -314,11 +314,4 @@ func cycleMachine(a *app, r *hvRow) tea.Cmd {
 		},
 	}
 	return nil
-}
-
-func wantPower(name, want string) model.Edit {
-	return model.Change(name, 0, func(hv *model.Hypervisor) error {
-		hv.Want(want, true)
-		return nil
-	})
 }

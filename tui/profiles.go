@@ -55,16 +55,34 @@ func (s *profiles) actions(a *app) []action {
 	}
 }
 
-// activate switches the profile: always asked, with all that appears and goes.
+// activate switches the profile: always asked, with all that appears and goes,
+// and with the machines that may go on or off by it.
 func activate(a *app, p model.Profile) tea.Cmd {
 	if p.Active {
 		return a.say(inkDim, signNone, p.Name+" is the active profile already")
 	}
-	return a.propose(change{
+	c := change{
 		title: "Switch to profile " + p.Name, verb: "switch", name: p.Name, least: stops,
 		lines: []line{text(inkText, "From "+orNone(a.cache.state.ActiveProfile())+" to "+p.Name+".")},
 		edit:  model.Activate(p.Name),
-	})
+	}
+	on, off := model.SwitchPower(a.cache.state, a.cache.status, p.Name)
+	if len(on) > 0 {
+		c.lines = append(c.lines, text(inkText, "p also powers on "+sentence(on)+"."))
+	}
+	for _, name := range off {
+		said := "p also shuts down " + name + " and cuts its power"
+		if r, ok := a.cache.hypervisor(name); ok {
+			if up := a.cache.runningOn(r); len(up) > 0 {
+				said += ", with " + count(len(up), "running guest") + " (" + sentence(up) + ")"
+			}
+		}
+		c.lines = append(c.lines, text(inkWarn, said+"."))
+	}
+	if len(on)+len(off) > 0 {
+		c.also = &also{key: "p", verb: "with power", edit: model.ActivateWithPower(p.Name, on, off)}
+	}
+	return a.propose(c)
 }
 
 func (s *profiles) draw(a *app, w, h int) []line {

@@ -79,17 +79,40 @@ func activateProfile(s *session) *cobra.Command {
 		Use:   "activate NAME",
 		Short: "Make a profile the active one",
 		Long: `Make a profile the active one. VMs that are not its members lose their domains
-and keep their disks; its enabled members get their domains.`,
-		Example:           "profile activate weekend --dry-run\nprofile activate weekend --yes",
+and keep their disks; its enabled members get their domains. With --power the
+machines that it has VMs to run on are powered on, and those that it has nothing
+for are shut down and switched off.`,
+		Example:           "profile activate weekend --dry-run\nprofile activate weekend --power --yes",
 		Args:              exactly("NAME"),
 		ValidArgsFunction: s.nameArgs(model.KindProfile, false),
 	}
 	opts := mutating(cmd)
+	power := cmd.Flags().Bool("power", false, "power on the machines that it needs, and off those that it does not")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.commit(cmd.Context(), opts, change{
-			edit: model.Activate(args[0]),
-			done: fmt.Sprintf("profile %s is active", args[0]),
-		})
+		c := change{edit: model.Activate(args[0]), done: fmt.Sprintf("profile %s is active", args[0])}
+		if *power {
+			s.withPower(&c, opts, args[0])
+		}
+		return s.commit(cmd.Context(), opts, c)
 	}
 	return cmd
+}
+
+// withPower has a switch of the profile order the power of machines too.
+func (s *session) withPower(c *change, opts options, profile string) {
+	on, off := model.SwitchPower(s.state(), s.lab.Status(), profile)
+	c.edit = model.ActivateWithPower(profile, on, off)
+	c.ask = s.shuttingDown(off)
+	for _, order := range []struct {
+		names []string
+		word  string
+	}{{on, "on"}, {off, "off"}} {
+		switch {
+		case len(order.names) == 0:
+		case *opts.dry:
+			s.sayer(opts)("%s would be powered %s", clean(andList(order.names)), order.word)
+		default:
+			c.done += "; " + andList(order.names) + isAre(order.names) + "wanted " + order.word
+		}
+	}
 }
