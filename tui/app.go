@@ -93,20 +93,6 @@ type app struct {
 	recent  recentRuns
 }
 
-// tabs are the screens that a digit goes to.
-var tabs = [...]struct {
-	name string
-	make func() screen
-}{
-	{"Hypervisors", func() screen { return &home{} }},
-	{"VMs", func() screen { return &vms{} }},
-	{"Profiles", func() screen { return &profiles{} }},
-	{"Outlets", func() screen { return &outlets{} }},
-	{"Images", func() screen { return &images{} }},
-	{"Runs", func() screen { return &runs{} }},
-	{"History", func() screen { return &history{} }},
-}
-
 // New returns the dashboard for one session. It watches the lab until it quits
 // or opts.Context ends.
 func New(lab Lab, opts Options) tea.Model {
@@ -155,7 +141,7 @@ func (a *app) begin(at []string) {
 		a.stack = append(a.stack, &vmDetail{name: name})
 	case isHV && what == "hypervisor":
 		a.stack = append(a.stack, newHypervisor(name))
-	case name != "" || a.tab == 0 && what != "hypervisors":
+	case name != "" || a.tab == 0 && what != "home":
 		a.toast = text(inkBad, signFailed+" there is no "+strings.Join(at, " "))
 	}
 }

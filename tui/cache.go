@@ -37,6 +37,7 @@ type hvRow struct {
 	run   *model.Run // under way
 	vms   []int      // indices into cache.vms
 	guest counts
+	given int // MiB that the guests get which are to run
 }
 
 // vmRow is a VM with its guest.
@@ -102,6 +103,7 @@ func (c *cache) addHypervisor(hv model.Hypervisor, vms []int, active string) {
 		vm := c.vms[i]
 		if vm.Enabled && vm.Running && slices.Contains(vm.Profiles, active) {
 			row.guest.wanted++
+			row.given += vm.MemoryMiB
 		}
 	}
 	if row.st.Agent == model.AgentOnline {

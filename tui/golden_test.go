@@ -24,7 +24,7 @@ func TestScreens(t *testing.T) {
 		name string
 		keys string
 	}{
-		{"hypervisors", "end up"},
+		{"home", "end up"},
 		{"hypervisor", "end up enter"},
 		{"hypervisor-runs", "end up enter right"},
 		{"vms", "2 down"},
@@ -47,6 +47,7 @@ func TestScreens(t *testing.T) {
 		{"power-off", "o"},
 		{"approve", "end y"},
 		{"palette", ": t h"},
+		{"go", "g"},
 	}
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 12}} {
 		for _, s := range screens {

@@ -15,7 +15,7 @@ type home struct {
 	room int // lines that notes have
 }
 
-func (s *home) title() string { return "Hypervisors" }
+func (s *home) title() string { return "Home" }
 func (s *home) rows() *list   { return &s.list }
 
 func (s *home) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
@@ -63,29 +63,48 @@ func (s *home) actions(a *app) []action {
 }
 
 func (s *home) draw(a *app, w, h int) []line {
-	notes := s.notes(a, w, h)
-	body := h - len(notes)
-	lw := min(w*55/100, 78)
+	var top []line
+	if a.h >= roomy && w >= tabsWidth {
+		top = append(a.sums(w), nil)
+	}
+	top = append(top, s.notes(a, w, h)...)
+	body := h - len(top)
 	chosen := s.chosen(a)
 	switch {
 	case len(s.list.keys) == 0:
-		return append(notes, s.empty()...)
+		return append(top, s.empty()...)
 	case w >= wide:
+		lw := min(max(w*2/3, 82), 100)
 		var right []line
 		if chosen != nil {
 			right = hypervisorPane(a, chosen, w-lw-2, body)
 		}
-		return append(notes, beside(s.table(a, lw, body), right, lw, w-lw, body)...)
+		return append(top, beside(s.left(a, lw, body), right, lw, w-lw, body)...)
 	case body >= 16: // room for the most that is to be said of the chosen one
 		table := s.table(a, w, body-9)
-		notes = append(append(notes, table...), make([]line, body-9-len(table))...)
+		top = append(append(top, table...), make([]line, body-9-len(table))...)
 		if chosen != nil {
-			notes = append(notes, rule("", w+1, "", inkRule), text(inkName, " "+chosen.Name))
-			notes = append(notes, overview(a, chosen, w)...)
+			top = append(top, rule("", w+1, "", inkRule), text(inkName, " "+chosen.Name))
+			top = append(top, overview(a, chosen, w)...)
 		}
-		return notes
+		return top
 	}
-	return append(notes, s.table(a, w, body)...)
+	return append(top, s.table(a, w, body)...)
+}
+
+// plotHeight is that of the plot under a list that leaves room for it.
+const plotHeight = 10
+
+// left is the list and, where it leaves room, what the lab drew in the last hour.
+func (s *home) left(a *app, w, h int) []line {
+	if !a.cache.metered || h-len(s.list.keys)-3 < plotHeight {
+		return s.table(a, w, h)
+	}
+	out := s.table(a, w, h-plotHeight)
+	out = append(out, make([]line, h-plotHeight-len(out))...)
+	recent := model.Recent(a.cache.status, model.Names(a.cache.state.Outlets))
+	out = append(out, text(inkHead, " WATTS OF THE LAB, LAST HOUR"))
+	return append(out, chart(recent, w-2, plotHeight-2)...)
 }
 
 // notes takes as much room as there is to say. While it is looked at the room
@@ -121,33 +140,55 @@ func (s *home) notes(a *app, w, h int) []line {
 	return out
 }
 
-func (s *home) table(a *app, w, h int) []line {
+// columns of the list, in the order that they are read in.
+const (
+	colName = iota
+	colPower
+	colAgent
+	colMemory
+	colGuests
+	colState
+	colWatts
+	colHour
+)
+
+func (s *home) columns(a *app, w int) []column {
 	cols := []column{
-		{head: "NAME", w: s.name},
-		{head: "POWER", w: 9, drop: 3},
-		{head: "AGENT", w: 7, drop: 4},
-		{head: "GUESTS", w: 6, drop: 2, right: true},
-		{head: "STATE", w: 24, grow: true},
-		{head: "WATTS", w: 8, drop: 5, right: true},
-		{head: "LAST HOUR", w: 12, drop: 6},
+		colName:   {head: "NAME", w: s.name},
+		colPower:  {head: "POWER", w: 5, drop: 3},
+		colAgent:  {head: "AGENT", w: 7, drop: 4},
+		colMemory: {head: "MEMORY", w: 6, drop: 6, right: true},
+		colGuests: {head: "GUESTS", w: 6, drop: 2, right: true},
+		colState:  {head: "STATE", w: 19, grow: true},
+		colWatts:  {head: "WATTS", w: 6, drop: 5, right: true},
+		colHour:   {head: "LAST HOUR", w: 9, drop: 7},
 	}
 	if w < 60 {
-		cols[4].w = 16
+		cols[colState].w = 16
 	}
 	if !a.cache.metered {
-		cols = cols[:5]
+		cols = cols[:colWatts]
 	}
+	return cols
+}
+
+func (s *home) table(a *app, w, h int) []line {
+	cols := s.columns(a, w)
 	ws := layout(cols, w-3)
 	return s.list.draw(w, h, cols, func(i int) []line {
 		r := &a.cache.hvs[i]
 		sign, word, colour := powerSign(r.st.Power)
+		if r.st.Power != model.PowerOn && r.st.Power != model.PowerOff {
+			word = "–" // the sign says that it is unknown
+		}
 		agent, agentInk := agentWords(r.st.Agent)
 		cells := []line{
-			text(inkName, r.Name),
-			{{sign, colour}, {" " + word, colour}},
-			text(agentInk, agent),
-			guests(r),
-			phaseLine(r, a.now, ws[4]),
+			colName:   text(inkName, r.Name),
+			colPower:  {{sign, colour}, {" " + word, colour}},
+			colAgent:  text(agentInk, agent),
+			colMemory: memoryGiven(r),
+			colGuests: guests(r),
+			colState:  phaseLine(r, a.now, ws[colState]),
 		}
 		if a.cache.metered {
 			u := a.cache.state.Share(a.cache.status, r.Name)
@@ -155,10 +196,23 @@ func (s *home) table(a *app, w, h int) []line {
 			if u.Watts != nil && len(u.Shared) > 0 {
 				drawn = append(drawn, span{"*", inkWarn}) // the detail says with whom it is shared
 			}
-			cells = append(cells, drawn, spark(model.Recent(a.cache.status, r.Outlets), ws[6]))
+			cells = append(cells, drawn, spark(model.Recent(a.cache.status, r.Outlets), ws[colHour]))
 		}
 		return cells
 	})
+}
+
+// memoryGiven is how much of a machine's memory its guests get, in percent.
+func memoryGiven(r *hvRow) line {
+	total := r.st.Facts.MemoryMiB
+	if total == 0 {
+		return text(inkDim, "–")
+	}
+	colour := inkText
+	if r.given > total {
+		colour = inkWarn
+	}
+	return text(colour, fmt.Sprintf("%d %%", r.given*100/total))
 }
 
 // guests says how many guests run of how many that should.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -92,52 +93,81 @@ func (s *hypervisor) draw(a *app, w, h int) []line {
 // overview is what is known of a hypervisor, in lines of label and value.
 func overview(a *app, r *hvRow, w int) []line {
 	sign, word, colour := powerSign(r.st.Power)
-	agent, agentInk := agentWords(r.st.Agent)
 	power := line{{sign + " " + word, colour}}
 	if w := r.PowerWanted; w != "" && w != model.PowerWantedNone && w != string(r.st.Power) {
 		power = append(power, span{", wanted " + r.PowerWanted, inkDim})
 	}
-	power = append(power, span{"   agent ", inkDim}, span{agent, agentInk})
-	if r.st.Agent != model.AgentNever && r.st.Agent != "" {
-		power = append(power, span{" since " + moment(a.now, r.st.AgentSince), inkDim})
+	out := []line{fact("state", phaseLine(r, a.now, w-12))}
+	if w < 50 {
+		out = append(out, fact("power", power), fact("agent", agentLine(a, r)))
+	} else {
+		power = append(power, span{"   agent ", inkDim})
+		out = append(out, fact("power", append(power, agentLine(a, r)...)))
 	}
-	out := []line{
-		fact("state", phaseLine(r, a.now, w-12)),
-		fact("power", power),
-		fact("machine", text(inkText, machine(r))),
-		fact("config", text(inkText, strings.Join([]string{r.Platform, r.Network, "policy " + r.Policy}, " · "))),
+	out = append(out, factParts("machine", machine(r), w)...)
+	out = append(out, factParts("config", []string{r.Platform, r.Network, "policy " + r.Policy}, w)...)
+	out = append(out,
 		fact("applied", applied(a, r)),
 		fact("outlets", append(text(inkText, orNone(strings.Join(r.Outlets, ", "))+"  "), share(a, r, w-14-width(strings.Join(r.Outlets, ", ")))...)),
-	}
+	)
 	if st := r.st.Salt; st != nil {
 		out = append(out, fact("salt", saltLine(*st)))
 	}
-	trouble := fact("", nil)
 	if r.st.Error != "" {
-		trouble = fact("trouble", text(inkBad, firstLine(r.st.Error)))
+		out = append(out, fact("trouble", text(inkBad, firstLine(r.st.Error))))
 	}
-	return append(out, trouble)
+	return out
+}
+
+// agentLine says how the agent is, and since when.
+func agentLine(a *app, r *hvRow) line {
+	agent, agentInk := agentWords(r.st.Agent)
+	l := text(agentInk, agent)
+	if r.st.Agent != model.AgentNever && r.st.Agent != "" {
+		l = append(l, span{" since " + moment(a.now, r.st.AgentSince), inkDim})
+	}
+	return l
+}
+
+// factParts is a fact of several parts, in as many lines of w columns as they
+// need.
+func factParts(label string, parts []string, w int) []line {
+	var out []line
+	have := ""
+	for _, p := range parts {
+		switch {
+		case have == "":
+			have = p
+		case 11+width(clean(have+" · "+p)) > w-1:
+			out = append(out, fact(label, text(inkText, have)))
+			label, have = "", p
+		default:
+			have += " · " + p
+		}
+	}
+	return append(out, fact(label, text(inkText, orNone(have))))
 }
 
 func fact(label string, value line) line {
 	return append(line{{" " + label, inkDim}}.fit(11), value...)
 }
 
-func machine(r *hvRow) string {
+// machine is what a machine is, in parts; the first are how it is known.
+func machine(r *hvRow) []string {
 	f := r.st.Facts
 	var parts []string
 	if f.CPUs > 0 {
 		parts = append(parts, fmt.Sprintf("%d CPUs", f.CPUs))
 	}
 	if f.MemoryMiB > 0 {
-		parts = append(parts, mebibytes(f.MemoryMiB))
+		parts = append(parts, mebibytes(f.MemoryMiB)+", "+mebibytes(r.given)+" given")
 	}
 	for _, s := range []string{f.Accel, f.OS, f.Terraform} {
 		if s != "" {
 			parts = append(parts, s)
 		}
 	}
-	return orNone(strings.Join(parts, " · "))
+	return parts
 }
 
 func applied(a *app, r *hvRow) line {
@@ -161,27 +191,49 @@ func hypervisorPane(a *app, r *hvRow, w, h int) []line {
 			out = append(out, text(inkDim, fmt.Sprintf("   and %d more", len(r.vms)-n)))
 			break
 		}
-		vm := &a.cache.vms[i]
-		l := line{{" " + vm.guest.sign + " ", vm.guest.ink}}
-		l = append(l, text(inkText, vm.Name).fit(18)...)
-		l = append(l, text(vm.guest.ink, vm.guest.word).fit(10)...)
-		l = append(l, text(inkDim, mebibytes(vm.MemoryMiB)).fit(9)...)
-		ip, _, _ := strings.Cut(vm.IP, "/")
-		out = append(out, append(l, span{ip, inkDim}))
+		out = append(out, paneVM(&a.cache.vms[i], w))
 	}
 	out = append(out, nil, text(inkHead, " RUNS"))
+	if len(a.runsFor(r.Name)) == 0 {
+		out = append(out, text(inkDim, " none yet"))
+	}
 	for _, run := range a.runsFor(r.Name) {
 		if len(out) >= h {
 			break
 		}
-		sign, colour := runSign(run.State)
-		l := line{{" " + sign + " ", colour}}
-		l = append(l, text(inkDim, fmt.Sprintf("%d %s", run.ID, run.Kind)).fit(11)...)
-		l = append(l, text(colour, string(run.State)).fit(11)...)
-		l = append(l, text(inkDim, moment(a.now, run.Started)).fit(13)...)
-		out = append(out, append(l, changes(run.Summary)...))
+		out = append(out, paneRun(run, a.now, w))
 	}
 	return out
+}
+
+// paneVM is a VM in the detail of its hypervisor; its address where there is room.
+func paneVM(vm *vmRow, w int) line {
+	ip, _, _ := strings.Cut(vm.IP, "/")
+	l := line{{" " + vm.guest.sign + " ", vm.guest.ink}}
+	left := w - 3 - 10 - 8
+	if w >= 56 {
+		left -= 16
+	}
+	l = append(l, text(inkText, vm.Name).fit(min(max(left, 8), 24))...)
+	l = append(l, text(vm.guest.ink, " "+vm.guest.word).fit(10)...)
+	l = append(l, cell(text(inkDim, mebibytes(vm.MemoryMiB)), 8, true)...)
+	if w < 56 {
+		return l
+	}
+	return append(l, span{"  " + ip, inkDim})
+}
+
+// paneRun is a run in the detail of its hypervisor.
+func paneRun(run model.Run, now time.Time, w int) line {
+	sign, colour := runSign(run.State)
+	l := line{{" " + sign + " ", colour}}
+	l = append(l, text(inkDim, fmt.Sprintf("%d %s", run.ID, run.Kind)).fit(9)...)
+	l = append(l, text(colour, string(run.State)).fit(11)...)
+	if w < 56 {
+		return append(l, span{moment(now, run.Started), inkDim})
+	}
+	l = append(l, text(inkDim, moment(now, run.Started)).fit(13)...)
+	return append(l, changes(run.Summary)...)
 }
 
 // hypervisorActions are what can be done to a hypervisor, wherever it is shown.

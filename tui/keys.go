@@ -115,10 +115,11 @@ var (
 	keyFollow   = bind("f", "follow", "follow the log's end again; end and G too", "f")
 	keySteps    = bind("r", "steps", "show or hide the steps")
 
-	keyMove    = bind("↑↓", "", "move; also j k, pgup pgdown, ctrl+u ctrl+d, home end, g G", "up", "down", "j", "k", "pgup", "pgdown", "home", "end", "g", "G", "ctrl+u", "ctrl+d", "ctrl+b", "ctrl+f")
+	keyMove    = bind("↑↓", "", "move; also j k, pgup pgdown, ctrl+u ctrl+d, home end, gg G", "up", "down", "j", "k", "pgup", "pgdown", "home", "end", "G", "ctrl+u", "ctrl+d", "ctrl+b", "ctrl+f")
 	keyFilter  = bind("/", "filter", "filter: words, !word for without, key:value such as role:web or state:stopped")
 	keyPalette = bind(":", "", "go to a screen or a thing by name", ":", "ctrl+p")
-	keyTabs    = bind("1–7", "", "go to a screen; tab and shift+tab for the next and the last", "1", "2", "3", "4", "5", "6", "7", "tab", "shift+tab")
+	keyTabs    = bind("1–9", "", "go to a screen; tab and shift+tab for the next and the last", "1", "2", "3", "4", "5", "6", "7", "8", "9", "tab", "shift+tab")
+	keyGo      = bind("g", "go", "every screen by a letter; gg to the top", "g")
 	keyBack    = bind("esc", "back", "back; clears a filter first", "esc", "backspace")
 	keyHelp    = bind("?", "help", "this help", "?", "f1")
 	keyQuit    = bind("q", "quit", "quit; ctrl+c too", "q", "ctrl+c")
@@ -141,5 +142,5 @@ func globals(listed, deep bool) []binding {
 	if deep {
 		out = append(out, keyBack)
 	}
-	return append(out, keyTabs, keyPalette, keyUndoLast, keyHelp, keyQuit)
+	return append(out, keyTabs, keyGo, keyPalette, keyUndoLast, keyHelp, keyQuit)
 }

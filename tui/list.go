@@ -116,7 +116,7 @@ func (l *list) move(k tea.KeyPressMsg) bool {
 		l.sel -= page / 2
 	case "ctrl+d":
 		l.sel += page / 2
-	case "home", "g":
+	case "home":
 		l.sel = 0
 	case "end", "G":
 		l.sel = len(l.shown) - 1

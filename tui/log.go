@@ -124,7 +124,7 @@ func (l *logView) key(k tea.KeyPressMsg) bool {
 		l.top -= l.h / 2
 	case "ctrl+d":
 		l.top += l.h / 2
-	case "home", "g":
+	case "home":
 		l.top = 0
 	case "end", "G", "f":
 		l.top = len(l.lines)

@@ -27,6 +27,10 @@ func (a *app) key(k tea.KeyPressMsg) tea.Cmd {
 	if t, ok := a.top().(typist); ok {
 		return t.key(a, k)
 	}
+	if keyGo.is(k) {
+		a.overlay = &goMenu{}
+		return nil
+	}
 	if sc, ok := a.top().(scroller); ok && sc.scroll(k) {
 		return nil
 	}
@@ -92,7 +96,7 @@ func (a *app) globalKey(k tea.KeyPressMsg) tea.Cmd {
 		return a.show(a.tab + 1)
 	case s == "shift+tab":
 		return a.show(a.tab - 1)
-	case len(s) == 1 && s[0] >= '1' && int(s[0]-'1') < len(tabs):
+	case len(s) == 1 && s[0] >= '1' && int(s[0]-'1') < digits:
 		return a.show(int(s[0] - '1'))
 	}
 	return nil

@@ -76,7 +76,7 @@ func (s *runScreen) actions(a *app) []action {
 	newest := keyLog
 	newest.short, newest.long = runTag(id), "go to the newest run of this machine"
 	scroll := keyMove
-	scroll.short, scroll.long = "scroll", "scroll the log; also j k, pgup pgdown, ctrl+u ctrl+d, g G"
+	scroll.short, scroll.long = "scroll", "scroll the log; also j k, pgup pgdown, ctrl+u ctrl+d, gg G"
 	scroll.keys = append([]string{"b", "space"}, scroll.keys...)
 	return []action{
 		action{binding: newest, do: func(a *app) tea.Cmd {

@@ -144,7 +144,7 @@ func (s *saltScreen) actions(*app) []action {
 	again := keyReapply
 	again.short = "apply again"
 	scroll := keyMove
-	scroll.short, scroll.long = "scroll", "scroll; also j k, pgup pgdown, g G"
+	scroll.short, scroll.long = "scroll", "scroll; also j k, pgup pgdown, gg G"
 	return []action{
 		{binding: again, do: func(a *app) tea.Cmd { return reapply(a, s.name) }},
 		{binding: scroll},
@@ -161,7 +161,7 @@ func (s *saltScreen) scroll(k tea.KeyPressMsg) bool {
 		s.top -= s.page
 	case "pgdown", "ctrl+f", "space":
 		s.top += s.page
-	case "home", "g":
+	case "home":
 		s.top = 0
 	case "end", "G":
 		s.top = s.end

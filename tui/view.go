@@ -17,6 +17,7 @@ const (
 	leastHeight = 8
 	wide        = 110 // from here on list and detail are side by side
 	tabsWidth   = 78  // from here on there is room for the tabs
+	roomy       = 30  // lines from which on there is room for more than a list
 )
 
 // View draws the front screen and what lies over it.
@@ -73,19 +74,7 @@ func (a *app) head() []line {
 	if a.h < 16 || a.w < tabsWidth {
 		return []line{spread(crumbs, text(inkDim, a.shortTotals()), a.w)}
 	}
-	space := "  "
-	if a.w < 90 {
-		space = " "
-	}
-	row := line{{" homelab", inkName}, {"  ", inkText}}
-	for i, t := range tabs {
-		colour := inkTabs
-		if i == a.tab {
-			colour = inkTab
-		}
-		row = append(row, span{strconv.Itoa(i+1) + " ", inkKey}, span{t.name, colour}, span{space, inkText})
-	}
-	return []line{spread(row, text(inkDim, a.who()+" "), a.w), spread(crumbs, a.totals(a.w-crumbs.size()-1), a.w)}
+	return []line{a.tabRow(), spread(crumbs, a.totals(a.w-crumbs.size()-1), a.w)}
 }
 
 // who is the user, with the role where that is not all that there is.
@@ -95,30 +84,6 @@ func (a *app) who() string {
 		return u.Name
 	}
 	return u.Name + ", " + string(u.Role)
-}
-
-func (a *app) shortTotals() string {
-	c := a.cache
-	return fmt.Sprintf("%d/%d up %d/%d ", c.machine.running, c.machine.wanted, c.guest.running, c.guest.wanted)
-}
-
-// totals are what the lab comes to; what it draws gives way where there is no
-// room.
-func (a *app) totals(room int) line {
-	c := a.cache
-	l := line{
-		{"profile ", inkDim},
-		{orNone(c.state.ActiveProfile()), inkText},
-		{"  machines up ", inkDim},
-		{fmt.Sprintf("%d/%d", c.machine.running, c.machine.wanted), inkText},
-		{"  guests ", inkDim},
-		{fmt.Sprintf("%d/%d", c.guest.running, c.guest.wanted), inkText},
-		{"  r" + strconv.FormatUint(c.state.Revision, 10) + " ", inkDim},
-	}
-	if drawn := c.drawn(a.w); drawn.size()+l.size() <= room {
-		return append(drawn, l...)
-	}
-	return l
 }
 
 // statusLine is the filter that is typed, the last message, or what needs
@@ -166,8 +131,11 @@ func (a *app) keyLine() line {
 	switch deep := len(a.stack) > 1; {
 	case typing:
 	case deep:
-		now, normal = append(now, keyBack, keyHelp), append(normal, keyQuit)
+		now, normal = append(now, keyBack, keyHelp), append(normal, keyGo, keyQuit)
+	case a.w < tabsWidth:
+		now = append(now, keyGo, keyHelp)
 	default:
+		normal = append(normal, keyGo)
 		now = append(now, keyHelp, keyQuit)
 	}
 	end := a.keyNames(now)

@@ -140,20 +140,3 @@ func share(a *app, r *hvRow, w int) line {
 	}
 	return l
 }
-
-// drawn is what the whole lab draws, for the line with the totals.
-func (c *cache) drawn(w int) line {
-	u := c.state.Usage(c.status)
-	if u.Watts == nil {
-		return nil
-	}
-	more := ""
-	if u.Part {
-		more = "+" // some outlets do not say
-	}
-	l := line{{watts(*u.Watts) + more, inkText}}
-	if cost := money(c.state.Settings, *u.Watts*24); cost != "" && w >= 100 {
-		l = append(l, span{" ≈ " + cost + " a day", inkDim})
-	}
-	return append(l, span{"  ", inkDim})
-}
