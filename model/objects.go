@@ -27,7 +27,8 @@ const (
 	KindRun          Kind = "run"           // a run's state or progress, by decimal run ID
 	KindLog          Kind = "log"           // a run's log grew, by decimal run ID
 	KindSalt         Kind = "salt"          // a minion's SaltStatus, by the name of its VM or hypervisor, or a master's, by its name
-	KindMeters       Kind = "meters"        // what meters recorded, once a minute; named "meters"
+	KindMeters       Kind = "meters"        // what meters and loads recorded, once a minute; named "meters"
+	KindLoad         Kind = "load"          // a hypervisor's Load, by hypervisor name; every ten seconds at most
 	KindMinion       Kind = "minion"        // a VM's minion, by the VM's ID; it has secrets only
 )
 

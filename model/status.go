@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Power is the observed state of an outlet or a machine. Unknown is a state
 // of its own and never shown as off.
@@ -43,6 +46,7 @@ const (
 	PhaseHeld        Phase = "held"
 	PhaseConfiguring Phase = "configuring" // applied; the guests that count are not configured yet
 	PhaseIncomplete  Phase = "incomplete"  // the config cannot be rendered; Error says why
+	PhaseDrifted     Phase = "drifted"     // applied, and changed by hand since; Drift says what
 )
 
 // HypervisorStatus is what is observed of one hypervisor.
@@ -65,6 +69,13 @@ type HypervisorStatus struct {
 	Differs       string     `json:"differs,omitempty"`  // how its power is not what is wanted, with nothing being done about it
 	Facts         Facts      `json:"facts,omitzero"`
 	Guests        []Guest    `json:"guests"`
+	// Load is nil while the agent is away. That it changed is published as
+	// KindLoad and not as KindStatus.
+	Load *Load `json:"load,omitempty"`
+	// Drift is how VMs differ from what was applied.
+	Drift          []Drift         `json:"drift,omitempty"`
+	Lock           *StateLock      `json:"lock,omitempty"`            // nil: nobody holds terraform's state
+	ForeignVolumes []ForeignVolume `json:"foreign_volumes,omitempty"` // that are in the way of VMs
 	// Salt is what the master of the machines knows of this one; nil if none
 	// does. Configured counts the guests that its runs wait for.
 	Salt       *SaltStatus `json:"salt,omitempty"`
@@ -124,6 +135,16 @@ type Guest struct {
 	Name     string     `json:"name"` // of the domain
 	State    GuestState `json:"state"`
 	Conflict string     `json:"conflict,omitempty"`
+	// Addresses are the IP addresses that it has, as far as libvirt or the
+	// guest's agent tells, IPv4 first, without those of the link.
+	Addresses []string  `json:"addresses,omitempty"`
+	Since     time.Time `json:"since,omitzero"` // UTC; since when it runs; zero of one that does not
+}
+
+// Equal tells whether two reports of a guest say the same.
+func (g Guest) Equal(o Guest) bool {
+	return g.ID == o.ID && g.Name == o.Name && g.State == o.State && g.Conflict == o.Conflict &&
+		g.Since.Equal(o.Since) && slices.Equal(g.Addresses, o.Addresses)
 }
 
 // Disk names one of a VM's disks.

@@ -64,7 +64,7 @@ func (a *agents) leave(conn *agentConn) {
 		if !joined {
 			st.Agent, st.AgentVersion, st.Facts = model.AgentNever, "", model.Facts{}
 		}
-		st.Guests = unseen(st.Guests)
+		st.Guests, st.Load = unseen(st.Guests), nil
 	})
 	a.s.reconcile.kick(conn.hypervisor)
 }
@@ -73,7 +73,7 @@ func (a *agents) leave(conn *agentConn) {
 func unseen(guests []model.Guest) []model.Guest {
 	gone := make([]model.Guest, len(guests))
 	for i, g := range guests {
-		g.State = model.GuestUnknown
+		g.State, g.Since = model.GuestUnknown, time.Time{}
 		gone[i] = g
 	}
 	return gone

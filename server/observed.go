@@ -87,6 +87,23 @@ func (o *observed) update(name string, change func(*model.HypervisorStatus)) {
 	}
 }
 
+// setLoads replaces the loads of hypervisors whose agents are there, and tells
+// watchers by refs of their own: most have no use for them.
+func (o *observed) setLoads(loads map[string]*model.Load) {
+	var refs []model.Ref
+	o.mu.Lock()
+	o.hypervisors = maps.Clone(o.hypervisors)
+	for name, load := range loads {
+		if st, ok := o.hypervisors[name]; ok && st.Agent == model.AgentOnline {
+			st.Load = load
+			o.hypervisors[name] = st
+			refs = append(refs, model.Ref{Kind: model.KindLoad, Name: name})
+		}
+	}
+	o.mu.Unlock()
+	o.store.Hub().Publish(refs...)
+}
+
 func (o *observed) forget(name string) {
 	o.mu.Lock()
 	o.hypervisors = maps.Clone(o.hypervisors)

@@ -70,6 +70,7 @@ type Server struct {
 	ingest     *ingest
 	outlets    *outlets
 	meters     *meters
+	loads      *loads
 	told       *told
 	configs    *configs
 	minions    *minions
@@ -135,6 +136,7 @@ func New(opts Options) (*Server, error) {
 	s.agents = newAgents(s)
 	s.ingest = newIngest(st)
 	s.meters = newMeters(s)
+	s.loads = newLoads(s)
 	s.told = newTold(s)
 	s.outlets = newOutlets(s)
 	s.minions = newMinions(st, s.log)
@@ -163,7 +165,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.minions.Run, s.salts.Run, s.watchIdentities} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.minions.Run, s.salts.Run, s.watchIdentities} {
 		parts.Go(func() { run(ctx) })
 	}
 	if ln := s.opts.Metrics; ln != nil {

@@ -124,6 +124,10 @@ func (s *Server) converse(conn *agentConn, in *agentReader) error {
 			if err := s.takeInventory(conn, *frame.Inventory); err != nil {
 				return err
 			}
+		case wire.KindLoad:
+			if s.agents.get(conn.hypervisor) == conn {
+				s.loads.take(conn.hypervisor, frame.Load)
+			}
 		case wire.KindResult:
 			conn.result(frame)
 		case wire.KindError:

@@ -53,6 +53,8 @@ func noteOf(r *hvRow) (note, bool) {
 		n.text, n.at = "failed: "+firstLine(r.st.Error), r.st.RetryAt
 	case model.PhaseIncomplete:
 		n.rank, n.ink, n.sign, n.text = 1, inkBad, signFailed, "cannot be configured: "+firstLine(r.st.Error)
+	case model.PhaseDrifted:
+		n.rank, n.text = 1, "drifted: "+firstLine(r.st.Error)
 	case model.PhaseOffline:
 		n.rank, n.text = 2, "agent is offline"
 	case model.PhaseNew:
@@ -172,6 +174,8 @@ func phaseLine(r *hvRow, now time.Time, w int) line {
 		}
 	case model.PhaseHeld:
 		return text(inkWarn, signHalf+" held")
+	case model.PhaseDrifted:
+		return text(inkWarn, signWarn+" drifted: "+firstLine(st.Error))
 	case model.PhaseWaiting:
 		return text(inkWarn, signWarn+" waits for approval")
 	case model.PhaseIncomplete:

@@ -77,7 +77,7 @@ func look(lab Lab, prev *cache) *cache {
 // sameGuests tells whether all that guestOf looks at is the same.
 func sameGuests(a, b model.Status) bool {
 	return maps.EqualFunc(a.Hypervisors, b.Hypervisors, func(a, b model.HypervisorStatus) bool {
-		return a.Agent == b.Agent && a.Power == b.Power && slices.Equal(a.Guests, b.Guests)
+		return a.Agent == b.Agent && a.Power == b.Power && slices.EqualFunc(a.Guests, b.Guests, model.Guest.Equal)
 	})
 }
 

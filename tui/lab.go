@@ -51,6 +51,10 @@ type Lab interface {
 	// WattHistory returns what was measured of outlets in a span that ends
 	// now, by outlet, without those of which nothing was.
 	WattHistory(ctx context.Context, outlets []string, span model.Span) (map[string][]model.WattPoint, error)
+	// LoadHistory returns the load of hypervisors and VMs (refs by name) in a
+	// span that ends now, without those of which nothing was measured. It grows
+	// when KindMeters is published.
+	LoadHistory(ctx context.Context, of []model.Ref, span model.Span) (map[model.Ref][]model.LoadPoint, error)
 	// SetSecret keeps a secret of an outlet's device, which nothing shows again;
 	// an empty value forgets it.
 	SetSecret(ctx context.Context, via, outlet, field, value string) error

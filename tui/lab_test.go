@@ -211,6 +211,23 @@ func (l *fakeLab) WattHistory(_ context.Context, outlets []string, span model.Sp
 	return out, nil
 }
 
+// LoadHistory is made up likewise: all that is asked for works in waves.
+func (l *fakeLab) LoadHistory(_ context.Context, of []model.Ref, span model.Span) (map[model.Ref][]model.LoadPoint, error) {
+	out := map[model.Ref][]model.LoadPoint{}
+	n := int(span.Length() / span.Step())
+	for _, ref := range of {
+		for i := range n {
+			wave := math.Sin(2 * math.Pi * float64(i) / float64(n) * 3)
+			p := model.LoadPoint{At: noon.Add(span.Step() * time.Duration(i-n)), CPUPercent: 40 + 30*wave, MemoryMiB: 3000 + 500*wave}
+			if i > n/2 && i < n*6/10 {
+				p.CPUPercent, p.MemoryMiB = math.NaN(), math.NaN()
+			}
+			out[ref] = append(out[ref], p)
+		}
+	}
+	return out, nil
+}
+
 func (l *fakeLab) StartRun(_ context.Context, hv string, kind model.RunKind) (model.Run, error) {
 	return model.Run{ID: 99, Hypervisor: hv, Kind: kind}, l.order("%s %s", kind, hv)
 }

@@ -91,7 +91,7 @@ func decode(line []byte) (Frame, error) {
 
 func known(kind string) bool {
 	switch kind {
-	case KindHello, KindRecords, KindInventory, KindWelcome, KindDesired, KindRun, KindApprove, KindCancel,
+	case KindHello, KindRecords, KindInventory, KindLoad, KindWelcome, KindDesired, KindRun, KindApprove, KindCancel,
 		KindShutdown, KindRestart, KindAdopt, KindResult, KindAck, KindPing, KindError:
 		return true
 	}
@@ -103,6 +103,7 @@ func (f Frame) missing() string {
 	switch {
 	case f.Kind == KindHello && f.Hello == nil,
 		f.Kind == KindInventory && f.Inventory == nil,
+		f.Kind == KindLoad && f.Load == nil,
 		f.Kind == KindWelcome && f.Welcome == nil,
 		f.Kind == KindDesired && f.Desired == nil,
 		f.Kind == KindRun && f.Run == nil:

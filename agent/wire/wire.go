@@ -42,6 +42,7 @@ type Frame struct {
 	Hello     *Hello         `json:"hello,omitempty"`     // first
 	Records   []model.Record `json:"records,omitempty"`   // contiguous, ascending
 	Inventory *Inventory     `json:"inventory,omitempty"` // the latest counts
+	Load      *model.Load    `json:"load,omitempty"`      // the latest counts
 
 	// From the server.
 	Welcome *Welcome `json:"welcome,omitempty"` // first
@@ -67,6 +68,7 @@ const (
 	KindHello     = "hello"     // agent → server
 	KindRecords   = "records"   // agent → server
 	KindInventory = "inventory" // agent → server
+	KindLoad      = "load"      // agent → server
 	KindWelcome   = "welcome"   // server → agent
 	KindDesired   = "desired"   // server → agent
 	KindRun       = "run"       // server → agent: start this run
@@ -123,6 +125,10 @@ type Inventory struct {
 	// Disks are those of ours that exist, by terraform's state: the server
 	// keeps them in the config as long as they are reported.
 	Disks []model.Disk `json:"disks"`
+	// Gone are those of them whose file is not there.
+	Gone           []model.Disk          `json:"gone,omitempty"`
+	ForeignVolumes []model.ForeignVolume `json:"foreign_volumes,omitempty"`
+	Lock           *model.StateLock      `json:"lock,omitempty"`
 	// Facts is set when they have changed since the hello.
 	Facts *model.Facts `json:"facts,omitempty"`
 }

@@ -92,8 +92,14 @@ func (s *Store) RecordWatts(minutes ...WattMinute) error {
 		return nil
 	}
 	return s.db.Update(func(tx *bbolt.Tx) error {
+		root := tx.Bucket(bucketMeters)
 		for _, m := range minutes {
-			if err := recordMinute(tx.Bucket(bucketMeters), m.At.UTC().Truncate(time.Minute), m.Watts); err != nil {
+			minute := m.At.UTC().Truncate(time.Minute)
+			entries, err := countWatts(root, minute, m.Watts)
+			if err != nil {
+				return err
+			}
+			if err := recordMinute(root, minute, entries); err != nil {
 				return err
 			}
 		}
@@ -101,7 +107,7 @@ func (s *Store) RecordWatts(minutes ...WattMinute) error {
 	})
 }
 
-func recordMinute(root *bbolt.Bucket, minute time.Time, watts map[string]float64) error {
+func recordMinute(root *bbolt.Bucket, minute time.Time, entries []rowEntry) error {
 	minutes, err := root.CreateBucketIfNotExists(metersMinutes)
 	if err != nil {
 		return err
@@ -111,10 +117,6 @@ func recordMinute(root *bbolt.Bucket, minute time.Time, watts map[string]float64
 		return err
 	}
 	minutes.FillPercent, hours.FillPercent = 0.9, 0.9 // keys only grow
-	entries, err := countWatts(root, minute, watts)
-	if err != nil {
-		return err
-	}
 	if err := foldHours(minutes, hours, minute); err != nil {
 		return err
 	}
@@ -217,13 +219,7 @@ func pruneBefore(rows *bbolt.Bucket, oldest time.Time) error {
 // by outlet: every point of the span, NaN where nothing was measured. Outlets
 // of which nothing was measured in it are left out.
 func (s *Store) WattHistory(outlets []string, span model.Span, now time.Time) (map[string][]model.WattPoint, error) {
-	step := span.Step()
-	until := now.UTC().Truncate(step) // the minute that runs has no mean yet
-	if step == time.Hour {
-		until = until.Add(step) // but the hour that runs has one so far
-	}
-	from := until.Add(-span.Length())
-	n := int(span.Length() / step)
+	from, until, n := bounds(span, now)
 	out := map[string][]model.WattPoint{}
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		root := tx.Bucket(bucketMeters)
@@ -231,27 +227,44 @@ func (s *Store) WattHistory(outlets []string, span model.Span, now time.Time) (m
 		if err != nil {
 			return err
 		}
-		put := func(at int64, e rowEntry) {
+		scanSpan(root, span, from, until, func(i int, e rowEntry) {
 			name, ok := names[e.outlet]
 			if !ok {
 				return
 			}
 			if out[name] == nil {
-				out[name] = unmeasured(from, step, n)
+				out[name] = unmeasured(from, span.Step(), n)
 			}
-			if i := int((at - from.Unix()) / int64(step/time.Second)); i >= 0 && i < n {
+			if i >= 0 && i < n {
 				out[name][i].Watts = e.watts
 			}
-		}
-		if step == time.Minute {
-			scan(root.Bucket(metersMinutes), from, until, put)
-			return nil
-		}
-		scan(root.Bucket(metersHours), from, until, put)
-		scanHourNow(root.Bucket(metersMinutes), until.Add(-step), put)
+		})
 		return nil
 	})
 	return out, err
+}
+
+// bounds are the beginning and the end of a span that ends now, and how many
+// points it has.
+func bounds(span model.Span, now time.Time) (from, until time.Time, n int) {
+	step := span.Step()
+	until = now.UTC().Truncate(step) // the minute that runs has no mean yet
+	if step == time.Hour {
+		until = until.Add(step) // but the hour that runs has one so far
+	}
+	return until.Add(-span.Length()), until, int(span.Length() / step)
+}
+
+// scanSpan hands over the rows of a span with the number of their point.
+func scanSpan(root *bbolt.Bucket, span model.Span, from, until time.Time, take func(i int, e rowEntry)) {
+	step := span.Step()
+	put := func(at int64, e rowEntry) { take(int((at-from.Unix())/int64(step/time.Second)), e) }
+	if step == time.Minute {
+		scan(root.Bucket(metersMinutes), from, until, put)
+		return
+	}
+	scan(root.Bucket(metersHours), from, until, put)
+	scanHourNow(root.Bucket(metersMinutes), until.Add(-step), put)
 }
 
 // scanHourNow is the hour that is not over yet, as far as it is known.

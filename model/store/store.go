@@ -48,7 +48,7 @@ var (
 
 	buckets = [][]byte{
 		bucketMeta, bucketState, bucketRevisions, bucketRuns, bucketResources, bucketLogs,
-		bucketPlanned, bucketSpools, bucketApplied, bucketDisks, bucketSecrets, bucketPower, bucketMeters,
+		bucketPlanned, bucketSpools, bucketApplied, bucketDisks, bucketSecrets, bucketPower, bucketMeters, bucketLoads,
 	}
 
 	keySchema   = []byte("schema")

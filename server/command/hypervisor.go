@@ -102,11 +102,7 @@ func hypervisorDetail(s *session, st *model.State, h model.Hypervisor) []pair {
 	if status.Configured != nil {
 		pairs = append(pairs, pair{"guests configured", cell{text: status.Configured.String()}})
 	}
-	for _, g := range status.Guests {
-		if g.ID == "" {
-			pairs = append(pairs, pair{"foreign", plainCell("%s (%s)", g.Name, g.State)})
-		}
-	}
+	pairs = append(pairs, s.machineDetail(st, status)...)
 	return append(pairs,
 		pair{"platform", cell{text: h.Platform}},
 		pair{"accel", cell{text: h.Accel}},

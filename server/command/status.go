@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"time"
 
 	"homelab/model"
 )
@@ -16,8 +17,12 @@ const (
 
 // vmStatus is what is observed of a VM.
 type vmStatus struct {
-	State string            `json:"state"`
-	Salt  *model.SaltStatus `json:"salt,omitempty"` // of one that has a master
+	State     string            `json:"state"`
+	Addresses []string          `json:"addresses"`       // that its guest has now
+	Since     time.Time         `json:"since,omitzero"`  // since when its guest runs
+	Load      *model.GuestLoad  `json:"load,omitempty"`  // of a guest that runs
+	Drift     []model.Drift     `json:"drift,omitempty"` // how it is not what was applied
+	Salt      *model.SaltStatus `json:"salt,omitempty"`  // of one that has a master
 }
 
 type vmJSON struct {
@@ -109,6 +114,28 @@ func (p *picture) vmState(vm model.VM) string {
 	return vmAbsent
 }
 
+// vmStatus is all that is observed of a VM.
+func (p *picture) vmStatus(st *model.State, vm model.VM) vmStatus {
+	out := vmStatus{State: p.vmState(vm), Addresses: []string{}}
+	hv := p.Hypervisors[vm.Hypervisor]
+	if guest, ok := p.guests[vm.Hypervisor+"/"+vm.ID]; ok {
+		out.Addresses = append(out.Addresses, guest.Addresses...)
+		out.Since = guest.Since
+		if load, ok := hv.GuestLoad(guest); ok {
+			out.Load = &load
+		}
+	}
+	for _, d := range hv.Drift {
+		if d.VM == vm.Name {
+			out.Drift = append(out.Drift, d)
+		}
+	}
+	if minion, ok := p.minion(st, vm); ok {
+		out.Salt = &minion
+	}
+	return out
+}
+
 // vmCell says a VM's state and, where it is not as desired, what is desired.
 func (p *picture) vmCell(st *model.State, vm model.VM) cell {
 	state := p.vmState(vm)
@@ -169,7 +196,7 @@ func (s *session) phaseCell(st model.HypervisorStatus) cell {
 			text = fmt.Sprintf("run %d waits", st.Run)
 		}
 		return cell{text, yellow}
-	case model.PhaseHeld:
+	case model.PhaseHeld, model.PhaseDrifted:
 		return cell{text, yellow}
 	case model.PhasePlanning, model.PhaseApplying:
 		if st.Run != 0 {

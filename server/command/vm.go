@@ -21,11 +21,7 @@ func vms(s *session) noun[model.VM] {
 			return completeVM(s, f, vm)
 		},
 		json: func(st *model.State, vm model.VM) any {
-			status := vmStatus{State: s.observed().vmState(vm)}
-			if minion, ok := s.observed().minion(st, vm); ok {
-				status.Salt = &minion
-			}
-			return vmJSON{vm, status}
+			return vmJSON{vm, s.observed().vmStatus(st, vm)}
 		},
 		header: []string{"name", "state", "hypervisor", "memory", "cpus", "disk", "ip", "image", "profiles", "role", "salt"},
 		row: func(st *model.State, vm model.VM) []cell {
@@ -130,9 +126,12 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 	if vm.DiskGiB != 0 {
 		disk = gib(vm.DiskGiB)
 	}
-	return []pair{
+	pairs := []pair{
 		{"name", cell{text: vm.Name}},
 		{"state", s.observed().vmCell(st, vm)},
+	}
+	pairs = append(pairs, s.guestDetail(st, vm)...)
+	return append(pairs, []pair{
 		{"hypervisor", cell{text: vm.Hypervisor}},
 		{"profiles", cell{text: strings.Join(vm.Profiles, ", ")}},
 		{"enabled", cell{text: yesNo(vm.Enabled)}},
@@ -153,7 +152,7 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 		{"id", cell{text: vm.ID}},
 		{"changed", plainCell("%s, in revision %d", s.age(vm.Changed), vm.Version)},
 		{"created", cell{text: s.age(vm.Created)}},
-	}
+	}...)
 }
 
 func vmCommand(s *session) *cobra.Command {

@@ -24,7 +24,7 @@ type event struct {
 // watched are the kinds of which changes are told.
 var watched = []model.Kind{
 	model.KindSettings, model.KindProfile, model.KindImage, model.KindOutlet, model.KindSaltMaster, model.KindHypervisor, model.KindVM,
-	model.KindUser, model.KindAgent, model.KindInvite, model.KindStatus, model.KindOutletStatus, model.KindRun, model.KindSalt, model.KindMeters,
+	model.KindUser, model.KindAgent, model.KindInvite, model.KindStatus, model.KindOutletStatus, model.KindRun, model.KindSalt, model.KindMeters, model.KindLoad,
 }
 
 func kindNames(last string) string {
@@ -137,6 +137,11 @@ func (s *session) valueOf(st *model.State, ref model.Ref) any {
 	case model.KindStatus:
 		if status, ok := s.lab.Status().Hypervisors[ref.Name]; ok {
 			return fullStatus(status)
+		}
+		return nil
+	case model.KindLoad:
+		if load := s.lab.Status().Hypervisors[ref.Name].Load; load != nil {
+			return load
 		}
 		return nil
 	case model.KindOutletStatus:

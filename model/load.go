@@ -1,0 +1,113 @@
+package model
+
+import "time"
+
+// Load is what a hypervisor's machine and its guests use, as the agent
+// measured it last. Figures are rounded and small changes are not reported, so
+// that a machine that idles says nothing for minutes. It is immutable.
+type Load struct {
+	CPUPercent    int        `json:"cpu_percent"` // of all its CPUs, 0 to 100
+	Load1         float64    `json:"load_1"`      // load averages over 1, 5 and 15 minutes
+	Load5         float64    `json:"load_5"`
+	Load15        float64    `json:"load_15"`
+	MemoryUsedMiB int        `json:"memory_used_mib"` // without what the system would give back at once
+	MemoryMiB     int        `json:"memory_mib"`
+	Booted        time.Time  `json:"booted,omitzero"` // UTC; since when the machine is up
+	Pools         []PoolLoad `json:"pools"`           // those of the config, by name
+	// Guests are those that run, foreign ones too, by the domain's name.
+	Guests map[string]GuestLoad `json:"guests"`
+	// Simulated tells that the guests' figures are made up: a sandbox has
+	// guests only in name.
+	Simulated bool `json:"simulated,omitzero"`
+}
+
+// PoolLoad is the space of a pool.
+type PoolLoad struct {
+	Name         string `json:"name"`
+	CapacityMiB  int    `json:"capacity_mib"`
+	AvailableMiB int    `json:"available_mib"`
+}
+
+// GuestLoad is what a guest uses that runs.
+type GuestLoad struct {
+	CPUPercent int `json:"cpu_percent"` // of all its virtual CPUs, 0 to 100
+	// MemoryUsedMiB is what the guest says it uses, or, of one that says
+	// nothing, what it holds of the machine's memory.
+	MemoryUsedMiB int `json:"memory_used_mib"`
+	MemoryMiB     int `json:"memory_mib"`    // that it has
+	DiskUsedMiB   int `json:"disk_used_mib"` // that its disks take in their pools
+	DiskMiB       int `json:"disk_mib"`      // that they can hold
+}
+
+// GuestLoad finds what a guest uses; false if that is not known.
+func (s HypervisorStatus) GuestLoad(g Guest) (GuestLoad, bool) {
+	if s.Load == nil {
+		return GuestLoad{}, false
+	}
+	l, ok := s.Load.Guests[g.Name]
+	return l, ok
+}
+
+// LoadPoint is the mean load over a minute or an hour of a VM's guest or a
+// machine. What was not measured is NaN.
+type LoadPoint struct {
+	At         time.Time // its beginning
+	CPUPercent float64   // of all its CPUs
+	MemoryMiB  float64   // used
+}
+
+// Drift is one way in which a VM is not what was applied: somebody or
+// something changed it by hand.
+type Drift struct {
+	VM   string    `json:"vm"` // its name
+	What DriftKind `json:"what"`
+	Disk string    `json:"disk,omitempty"` // DiskRoot or DiskExtra, of one that is gone
+	At   time.Time `json:"at"`             // UTC; when it was noticed
+}
+
+// DriftKind is a kind of drift.
+type DriftKind string
+
+// Kinds of drift.
+const (
+	DriftStopped   DriftKind = "stopped"   // the guest is off and wanted on
+	DriftStarted   DriftKind = "started"   // the guest is on and wanted off
+	DriftPaused    DriftKind = "paused"    // the guest stands still and is wanted on
+	DriftUndefined DriftKind = "undefined" // the domain is gone
+	DriftDiskGone  DriftKind = "disk_gone" // the file of a disk is gone
+)
+
+// String is the drift in words, such as "web was stopped by hand or by itself".
+func (d Drift) String() string {
+	switch d.What {
+	case DriftStopped:
+		return d.VM + " was stopped by hand or stopped by itself"
+	case DriftStarted:
+		return d.VM + " was started by hand"
+	case DriftPaused:
+		return d.VM + " was paused by hand, or its disk is full"
+	case DriftUndefined:
+		return "the domain of " + d.VM + " was removed by hand"
+	case DriftDiskGone:
+		return "the " + d.Disk + " disk of " + d.VM + " is gone"
+	}
+	return d.VM + " drifted"
+}
+
+// StateLock is the lock on the terraform state of a hypervisor, while
+// somebody else than its agent holds it or has left it behind.
+type StateLock struct {
+	Who       string    `json:"who"`       // user@host
+	Operation string    `json:"operation"` // such as OperationTypeApply
+	Created   time.Time `json:"created,omitzero"`
+	PID       int       `json:"pid,omitzero"` // of the process that holds it
+	Live      bool      `json:"live"`         // false: whoever made it is gone
+}
+
+// ForeignVolume is a volume that bears the name of a VM's disk and is not
+// ours.
+type ForeignVolume struct {
+	VM   string `json:"vm"` // the VM's ID
+	Pool string `json:"pool"`
+	Name string `json:"name"`
+}
