@@ -446,7 +446,7 @@ func TestSimpleRunes(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	for at, want := range map[string]string{"vm web": "VMs › web", "hypervisor nuc": "Home › nuc", "history": "History", "outlets": "plug-nas", "vm nosuch": "there is no vm nosuch"} {
+	for at, want := range map[string]string{"vm web": "VMs › web", "hypervisor nuc": "Hypervisors › nuc", "history": "History", "outlets": "plug-nas", "vm nosuch": "there is no vm nosuch"} {
 		a := New(newLab(), Options{Context: t.Context(), Width: 80, Height: 24, Open: strings.Fields(at)}).(*app)
 		d := &driver{t: t, a: a, msgs: make(chan tea.Msg, 1000)}
 		d.run(a.Init())

@@ -27,6 +27,9 @@ func TestScreens(t *testing.T) {
 		{"home", "end up"},
 		{"hypervisor", "end up enter"},
 		{"hypervisor-runs", "end up enter right"},
+		{"hypervisor-config", "end up enter right right"},
+		{"hypervisor-facts", "end up enter left"},
+		{"hypervisors", "g m"},
 		{"vms", "2 down"},
 		{"vm", "2 end i"},
 		{"vm-form", "2 end enter"},
@@ -101,7 +104,7 @@ func compare(t *testing.T, file, got string) {
 // TestKeysAreOne checks that no key of a screen means two things there, that
 // the help says what each is for, and that what the bottom line names is in it.
 func TestKeysAreOne(t *testing.T) {
-	for _, keys := range []string{"", "end up enter", "end up enter right", "2", "2 i", "2 enter", "3", "4", "5", "6", "6 enter", "7", "7 enter"} {
+	for _, keys := range []string{"", "end up enter", "end up enter right", "end up enter right right", "end up enter left", "g m", "2", "2 i", "2 enter", "3", "4", "5", "6", "6 enter", "7", "7 enter"} {
 		d := drive(t, newLab(), 120, 40)
 		for _, k := range strings.Fields(keys) {
 			d.press(k)

@@ -15,9 +15,10 @@ import (
 // hypervisor is one machine: what it is, its VMs, its runs.
 type hypervisor struct {
 	name    string
-	section int // 0 VMs, 1 runs
+	section int // sectionVMs or sectionRuns
 	vms     vms
 	runs    runs
+	config  configText
 }
 
 func newHypervisor(name string) *hypervisor {
@@ -27,7 +28,7 @@ func newHypervisor(name string) *hypervisor {
 func (s *hypervisor) title() string { return s.name }
 
 func (s *hypervisor) rows() *list {
-	if s.section == 1 {
+	if s.section == sectionRuns {
 		return &s.runs.list
 	}
 	return &s.vms.list
@@ -44,11 +45,8 @@ func (s *hypervisor) row(a *app) *hvRow {
 
 func (s *hypervisor) actions(a *app) []action {
 	acts := hypervisorActions(a, s.row, keyEditHV)
-	acts = append(acts, action{binding: keySection, do: func(a *app) tea.Cmd {
-		s.section = 1 - s.section
-		return nil
-	}})
-	if s.section == 1 {
+	acts = append(acts, s.sectionActions(s.section)...)
+	if s.section == sectionRuns {
 		return append(acts, s.runs.openAction())
 	}
 	for _, act := range s.vms.actions(a) {
@@ -73,18 +71,8 @@ func (s *hypervisor) draw(a *app, w, h int) []line {
 	if q := running(r.st); q != nil {
 		top = append(top, checklist(r.Name, q, a.now, max(min(len(q.Steps)+2, h-len(top)-7), 1))...)
 	}
-	names := []string{fmt.Sprintf("VMs %d", len(r.vms)), fmt.Sprintf("Runs %d", len(s.runs.list.keys))}
-	heads := line{{" ", inkText}}
-	for i, n := range names {
-		colour := inkTabs
-		if i == s.section {
-			colour = inkTab
-		}
-		heads = append(heads, span{n, colour}, span{"   ", inkText})
-	}
-	heads = append(heads, span{"←/→", inkKey})
-	top = append(top, heads)
-	if s.section == 1 {
+	top = append(top, s.sectionHeads(a, s.section))
+	if s.section == sectionRuns {
 		return append(top, s.runs.draw(a, w, h-len(top))...)
 	}
 	return append(top, s.vms.draw(a, w, h-len(top))...)

@@ -58,6 +58,8 @@ type Lab interface {
 	// SetSecret keeps a secret of an outlet's device, which nothing shows again;
 	// an empty value forgets it.
 	SetSecret(ctx context.Context, via, outlet, field, value string) error
+	// Config renders the config of a hypervisor, as a tar; that takes a while.
+	Config(hypervisor string) ([]byte, error)
 	// StartRun starts a plan or an apply at once.
 	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
 	// Approve lets a waiting run apply its plan.

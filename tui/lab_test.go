@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -226,6 +228,26 @@ func (l *fakeLab) LoadHistory(_ context.Context, of []model.Ref, span model.Span
 		}
 	}
 	return out, nil
+}
+
+// Config is a config with a bit of all that there is in one.
+func (l *fakeLab) Config(hypervisor string) ([]byte, error) {
+	var b bytes.Buffer
+	t := tar.NewWriter(&b)
+	for _, f := range [][2]string{
+		{"manifest.json", "{\"version\": 1}\n"},
+		{"main.tf", "terraform {\n  required_version = \">= 1.4\"\n}\n\n# web\nresource \"libvirt_domain\" \"vm_000000000001\" {\n  name      = \"web_on_" + hypervisor +
+			"\"\n  memory    = 2048\n  autostart = true\n  disks     = [libvirt_volume.vm_000000000001_root.id]\n}\n"},
+		{"seeds/000000000001/user-data", "#cloud-config\nhostname: web-on-" + hypervisor + "\nusers:\n  - name: homelab\n    shell: /bin/bash\n"},
+	} {
+		if err := t.WriteHeader(&tar.Header{Name: f[0], Size: int64(len(f[1])), Mode: 0o600}); err != nil {
+			return nil, err
+		}
+		if _, err := t.Write([]byte(f[1])); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), t.Close()
 }
 
 func (l *fakeLab) StartRun(_ context.Context, hv string, kind model.RunKind) (model.Run, error) {

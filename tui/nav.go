@@ -20,6 +20,7 @@ var tabs = [...]struct {
 	{"Images", "i", func() screen { return &images{} }},
 	{"Runs", "r", func() screen { return &runs{} }},
 	{"History", "t", func() screen { return &history{} }},
+	{"Hypervisors", "m", func() screen { return &machines{} }},
 }
 
 // digits is how many of the tabs a digit goes to.

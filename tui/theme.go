@@ -28,6 +28,8 @@ const (
 	inkCursor     // where text goes
 	inkField      // the field that is edited
 	inkGhost      // what lies behind a dialog
+	inkString     // text in a config
+	inkNumber     // numbers and the like in a config
 	inks
 )
 
@@ -78,16 +80,18 @@ type shade struct {
 }
 
 var shades = map[ink]shade{
-	inkDim:   {"#7d8590", "#6e7781", "#808080", 245, 243, 244, ansi.BrightBlack},
-	inkGood:  {"#56d364", "#1a7f37", "#2f8f46", 77, 28, 65, ansi.Green},
-	inkBusy:  {"#58a6ff", "#0969da", "#3b82d6", 75, 26, 68, ansi.Blue},
-	inkWarn:  {"#e3b341", "#9a6700", "#a87600", 179, 94, 136, ansi.Yellow},
-	inkBad:   {"#ff7b72", "#cf222e", "#de4f48", 210, 160, 167, ansi.Red},
-	inkHead:  {"#8b949e", "#57606a", "#808080", 246, 242, 244, ansi.BrightBlack},
-	inkKey:   {"#d2a8ff", "#8250df", "#9b6be0", 183, 92, 98, ansi.Magenta},
-	inkTabs:  {"#8b949e", "#57606a", "#808080", 246, 242, 244, ansi.BrightBlack},
-	inkRule:  {"#3d444d", "#d0d7de", "#808080", 238, 252, 244, ansi.BrightBlack},
-	inkGhost: {"#4b525b", "#afb8c1", "#808080", 240, 249, 244, ansi.BrightBlack},
+	inkDim:    {"#7d8590", "#6e7781", "#808080", 245, 243, 244, ansi.BrightBlack},
+	inkGood:   {"#56d364", "#1a7f37", "#2f8f46", 77, 28, 65, ansi.Green},
+	inkBusy:   {"#58a6ff", "#0969da", "#3b82d6", 75, 26, 68, ansi.Blue},
+	inkWarn:   {"#e3b341", "#9a6700", "#a87600", 179, 94, 136, ansi.Yellow},
+	inkBad:    {"#ff7b72", "#cf222e", "#de4f48", 210, 160, 167, ansi.Red},
+	inkHead:   {"#8b949e", "#57606a", "#808080", 246, 242, 244, ansi.BrightBlack},
+	inkKey:    {"#d2a8ff", "#8250df", "#9b6be0", 183, 92, 98, ansi.Magenta},
+	inkTabs:   {"#8b949e", "#57606a", "#808080", 246, 242, 244, ansi.BrightBlack},
+	inkRule:   {"#3d444d", "#d0d7de", "#808080", 238, 252, 244, ansi.BrightBlack},
+	inkString: {"#7ec7c0", "#0f6b66", "#3f8f8a", 116, 23, 66, ansi.Cyan},
+	inkNumber: {"#e0a87c", "#8a4b12", "#b07a4a", 180, 94, 137, ansi.Yellow},
+	inkGhost:  {"#4b525b", "#afb8c1", "#808080", 240, 249, 244, ansi.BrightBlack},
 }
 
 var (
