@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -63,11 +62,11 @@ commands. To see it all on this machine: ` + "`homelab demo`" + `.`,
 		Args:          cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_ = cmd.Help()
-			return &usageError{errors.New("say which command: serve, agent, demo or version")}
+			return &usageError{errors.New("say which command: serve, agent, demo, install, uninstall or version")}
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newServe(), newAgent(), newDemo(), newVersion())
+	root.AddCommand(newServe(), newAgent(), newDemo(), newInstall(), newUninstall(), newVersion())
 	return root
 }
 
@@ -171,33 +170,6 @@ func shutdownCommand() string {
 		return command
 	}
 	return "systemctl poweroff"
-}
-
-func newVersion() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Say what this binary is", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "homelab %s %s/%s %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-			return err
-		},
-	}
-}
-
-// version is the module's, or the commit that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return s.Value[:12]
-		}
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	return "devel"
 }
 
 // stateFolder is where a server or agent keeps its data by default: systemd's

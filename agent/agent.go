@@ -74,28 +74,11 @@ func Run(ctx context.Context, opts Options) error {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	data, err := filepath.Abs(opts.Data)
-	if err != nil {
-		return err
-	}
-	_, statErr := os.Stat(data)
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return err
-	}
-	f := folder(data)
-	lock, err := f.lock()
+	f, lock, id, err := enter(ctx, opts)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	id, err := identify(ctx, f, opts)
-	if err != nil {
-		if errors.Is(statErr, os.ErrNotExist) { // leave nothing behind
-			_ = os.Remove(lock.Name())
-			_ = os.Remove(data)
-		}
-		return err
-	}
 	a, err := open(ctx, f, id, opts)
 	if err != nil {
 		return err
@@ -103,6 +86,44 @@ func Run(ctx context.Context, opts Options) error {
 	defer a.spool.Close()
 	defer a.virt.Close()
 	return a.work(ctx)
+}
+
+// Join joins the server with the token of opts, unless it was joined with it
+// before, and returns the name of the hypervisor that this machine is.
+func Join(ctx context.Context, opts Options) (hypervisor string, err error) {
+	_, lock, id, err := enter(ctx, opts)
+	if err != nil {
+		return "", err
+	}
+	return id.Hypervisor, lock.Close()
+}
+
+// enter makes the data folder this process's own, until the lock is closed, and
+// finds out who we are.
+func enter(ctx context.Context, opts Options) (folder, *os.File, identity, error) {
+	data, err := filepath.Abs(opts.Data)
+	if err != nil {
+		return "", nil, identity{}, err
+	}
+	_, statErr := os.Stat(data)
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return "", nil, identity{}, err
+	}
+	f := folder(data)
+	lock, err := f.lock()
+	if err != nil {
+		return "", nil, identity{}, err
+	}
+	id, err := identify(ctx, f, opts)
+	if err != nil {
+		if errors.Is(statErr, os.ErrNotExist) { // leave nothing behind
+			_ = os.Remove(lock.Name())
+			_ = os.Remove(data)
+		}
+		lock.Close()
+		return "", nil, identity{}, err
+	}
+	return f, lock, id, nil
 }
 
 // open brings everything up that needs no connection.
