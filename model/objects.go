@@ -15,6 +15,8 @@ const (
 	KindSaltMaster Kind = "salt_master"
 	KindHypervisor Kind = "hypervisor"
 	KindVM         Kind = "vm"
+	KindShare      Kind = "share"
+	KindRole       Kind = "role"
 	KindUser       Kind = "user"
 	KindAgent      Kind = "agent"
 	KindInvite     Kind = "invite"
@@ -24,6 +26,7 @@ const (
 const (
 	KindStatus       Kind = "status"        // a hypervisor's HypervisorStatus, by hypervisor name
 	KindOutletStatus Kind = "outlet_status" // by outlet name
+	KindShareStatus  Kind = "share_status"  // by share name
 	KindRun          Kind = "run"           // a run's state or progress, by decimal run ID
 	KindLog          Kind = "log"           // a run's log grew, by decimal run ID
 	KindSalt         Kind = "salt"          // a minion's SaltStatus, by the name of its VM or hypervisor, or a master's, by its name
@@ -54,7 +57,7 @@ type VM struct {
 	Name         string   `json:"name"`
 	Profiles     []string `json:"profiles"`
 	Hypervisor   string   `json:"hypervisor"`
-	Role         string   `json:"role"` // a Salt grain; may be empty
+	Role         string   `json:"role"` // a Salt grain, and the [GuestRole] of that name, if there is one; may be empty
 	Image        string   `json:"image"`
 	MemoryMiB    int      `json:"memory_mib"`
 	CPUs         int      `json:"cpus"`
@@ -63,6 +66,7 @@ type VM struct {
 	ExtraPool    string   `json:"extra_pool"`     // pool of the extra disk; empty is "default"
 	NICs         int      `json:"nics"`
 	IP           string   `json:"ip"`          // address with prefix of the first NIC; empty is DHCP
+	Shares       []string `json:"shares"`      // that it mounts on demand
 	SaltMaster   string   `json:"salt_master"` // empty is the settings' default
 	Enabled      bool     `json:"enabled"`     // has a domain while its profile is active
 	Running      bool     `json:"running"`     // whether that domain is on
@@ -199,6 +203,9 @@ type Settings struct {
 	Search     []string `json:"search"`      // DNS search domains of the same
 	SaltMaster string   `json:"salt_master"` // the default; empty is none
 	Timezone   string   `json:"timezone"`    // of guests; empty is the image's
+	Locale     string   `json:"locale"`      // of guests, such as nl_NL.UTF-8; empty is the image's
+	Packages   []string `json:"packages"`    // installed in each guest
+	Hosts      bool     `json:"hosts"`       // guests know the names of the lab's guests that have a static address
 
 	GuestGraceSeconds int  `json:"guest_grace_seconds,omitzero"` // a guest has to shut down before it is switched off; 0 is 30
 	PowerGraceSeconds int  `json:"power_grace_seconds,omitzero"` // a machine has to be off after its agent went, where nothing tells; 0 is 30

@@ -59,6 +59,23 @@ func (vm VM) Pool() string {
 	return vm.ExtraPool
 }
 
+// GuestHosts are the lines of /etc/hosts for the VMs of the active profile that
+// have a static address, sorted by name; none unless the settings want them.
+func (s *State) GuestHosts() []string {
+	if !s.Settings.Hosts {
+		return nil
+	}
+	var lines []string
+	active := s.ActiveProfile()
+	for _, name := range Names(s.VMs) {
+		vm := s.VMs[name]
+		if p, err := ParseIP(vm.IP); err == nil && vm.IP != "" && slices.Contains(vm.Profiles, active) {
+			lines = append(lines, p.Addr().String()+" "+HostName(vm.Name, vm.Hypervisor)+" "+vm.Name)
+		}
+	}
+	return lines
+}
+
 // Master is the name of the Salt master that configures vm: its own or the
 // settings'; empty is none.
 func (s *State) Master(vm VM) string {
@@ -77,6 +94,9 @@ func lineSeed(s *State) seedLines {
 	line(&all, "guest_user", s.Settings.GuestUser)
 	line(&all, "ssh_keys", digest(s.Settings.SSHKeys))
 	line(&all, "timezone", s.Settings.Timezone)
+	line(&all, "locale", s.Settings.Locale)
+	line(&all, "packages", digest(s.Settings.Packages))
+	line(&all, "hosts", digest(s.GuestHosts()))
 	line(&static, "dns", strings.Join(s.Settings.DNS, ","))
 	line(&static, "search", strings.Join(s.Settings.Search, ","))
 	return seedLines{all.String(), static.String()}
@@ -92,6 +112,15 @@ func (l seedLines) of(s *State, vm VM) string {
 		line(&b, "gateway", addrText(Gateway(p, s.Settings.Gateway)))
 	}
 	line(&b, "role", vm.Role)
+	role := s.Roles[vm.Role]
+	line(&b, "packages", digest(role.Packages))
+	if role.UserData != "" {
+		line(&b, "user_data", digest([]string{role.UserData}))
+	}
+	for _, name := range vm.Shares {
+		share := s.Shares[name]
+		line(&b, "shares", share.Source()+" "+share.Mount+" "+share.MountOptions())
+	}
 	master := s.SaltMasters[s.Master(vm)]
 	line(&b, "salt_master", master.Address)
 	line(&b, "salt_repository", master.Repository)

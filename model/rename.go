@@ -21,7 +21,10 @@ func (s *State) follow(k Kind, old, renamed string) {
 	case KindSaltMaster:
 		replaceAll(s.VMs, func(vm *VM) { rename(&vm.SaltMaster, old, renamed) })
 		rename(&s.Settings.SaltMaster, old, renamed)
+	case KindShare:
+		replaceAll(s.VMs, func(vm *VM) { vm.Shares = swap(vm.Shares) })
 	case KindOutlet:
+		replaceAll(s.Shares, func(sh *Share) { rename(&sh.Outlet, old, renamed) })
 		replaceAll(s.Outlets, func(o *Outlet) { o.Requires = swap(o.Requires) })
 		replaceAll(s.Hypervisors, func(h *Hypervisor) { h.Outlets = swap(h.Outlets) })
 	}

@@ -18,6 +18,8 @@ type State struct {
 	SaltMasters map[string]SaltMaster
 	Hypervisors map[string]Hypervisor
 	VMs         map[string]VM
+	Shares      map[string]Share
+	Roles       map[string]GuestRole
 	Users       map[string]User
 	Agents      map[string]Agent
 	Invites     map[string]Invite
@@ -41,6 +43,8 @@ func NewState() *State {
 		SaltMasters: map[string]SaltMaster{},
 		Hypervisors: map[string]Hypervisor{},
 		VMs:         map[string]VM{},
+		Shares:      map[string]Share{},
+		Roles:       map[string]GuestRole{},
 		Users:       map[string]User{},
 		Agents:      map[string]Agent{},
 		Invites:     map[string]Invite{},
@@ -58,6 +62,8 @@ func (s *State) Clone() *State {
 	c.SaltMasters = maps.Clone(s.SaltMasters)
 	c.Hypervisors = maps.Clone(s.Hypervisors)
 	c.VMs = maps.Clone(s.VMs)
+	c.Shares = maps.Clone(s.Shares)
+	c.Roles = maps.Clone(s.Roles)
 	c.Users = maps.Clone(s.Users)
 	c.Agents = maps.Clone(s.Agents)
 	c.Invites = maps.Clone(s.Invites)

@@ -183,6 +183,7 @@ type OutletStatus struct {
 type Status struct {
 	Hypervisors map[string]HypervisorStatus
 	Outlets     map[string]OutletStatus
+	Shares      map[string]ShareStatus      // by share
 	Meters      map[string]Metered          // by outlet: those that something was recorded of
 	Runs        map[uint64]Run              // those under way
 	Minions     map[string]SaltStatus       // of VMs, by the VM's ID

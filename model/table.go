@@ -35,6 +35,8 @@ var tables = []objects{
 	table[SaltMaster]{KindSaltMaster, func(s *State) map[string]SaltMaster { return s.SaltMasters }, func(o SaltMaster) string { return o.Name }, func(o *SaltMaster) *Meta { return &o.Meta }},
 	table[Hypervisor]{KindHypervisor, func(s *State) map[string]Hypervisor { return s.Hypervisors }, func(o Hypervisor) string { return o.Name }, func(o *Hypervisor) *Meta { return &o.Meta }},
 	table[VM]{KindVM, func(s *State) map[string]VM { return s.VMs }, func(o VM) string { return o.Name }, func(o *VM) *Meta { return &o.Meta }},
+	table[Share]{KindShare, func(s *State) map[string]Share { return s.Shares }, func(o Share) string { return o.Name }, func(o *Share) *Meta { return &o.Meta }},
+	table[GuestRole]{KindRole, func(s *State) map[string]GuestRole { return s.Roles }, func(o GuestRole) string { return o.Name }, func(o *GuestRole) *Meta { return &o.Meta }},
 	table[User]{KindUser, func(s *State) map[string]User { return s.Users }, func(o User) string { return o.Name }, func(o *User) *Meta { return &o.Meta }},
 	table[Agent]{KindAgent, func(s *State) map[string]Agent { return s.Agents }, func(o Agent) string { return o.Hypervisor }, func(o *Agent) *Meta { return &o.Meta }},
 	table[Invite]{KindInvite, func(s *State) map[string]Invite { return s.Invites }, func(o Invite) string { return o.Hypervisor }, func(o *Invite) *Meta { return &o.Meta }},

@@ -69,6 +69,8 @@ func check(before, s *State) *checker {
 	c.cycles()
 	each(c, KindSaltMaster, s.SaltMasters, c.saltMaster)
 	each(c, KindHypervisor, s.Hypervisors, c.hypervisor)
+	each(c, KindShare, s.Shares, c.share)
+	each(c, KindRole, s.Roles, c.role)
 	c.vms()
 	each(c, KindUser, s.Users, c.user)
 	each(c, KindAgent, s.Agents, c.agent)

@@ -37,6 +37,8 @@ func (c *checker) settings(v Settings) {
 		c.rule(m.ServesVMs(), "salt_master", v.SaltMaster, ruleServesVMs)
 	}
 	c.rule(v.Timezone == "" || isTimezone(v.Timezone), "timezone", v.Timezone, "must be the name of a time zone, such as Europe/Amsterdam")
+	c.rule(v.Locale == "" || localePattern.MatchString(v.Locale), "locale", v.Locale, "must be the name of a locale, such as en_US.UTF-8 or C.UTF-8")
+	c.packages(v.Packages)
 	for field, seconds := range map[string]int{"guest_grace_seconds": v.GuestGraceSeconds, "power_grace_seconds": v.PowerGraceSeconds} {
 		c.rule(seconds == 0 || seconds >= 5 && seconds <= 3600, field, fmt.Sprint(seconds), "must be from 5 to 3600, or 0 for the default")
 	}

@@ -39,6 +39,7 @@ func (c vmChecker) check(vm VM) {
 	c.rule(isLabel(vm.Name), "name", vm.Name, ruleLabel)
 	c.id(vm)
 	c.references(vm)
+	c.shares(vm)
 	c.rule(vm.Role == "" || isName(vm.Role), "role", vm.Role, ruleName)
 	c.between("memory_mib", vm.MemoryMiB, minMemoryMiB, maxMemoryMiB, " MiB")
 	c.between("cpus", vm.CPUs, 1, maxCPUs, "")

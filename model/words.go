@@ -88,22 +88,56 @@ func (i Impact) lost() string {
 // when it is rebuilt: cloud-init reads its seed once, and disks keep the size
 // and the base that they were made with.
 func lateNote(i Impact) string {
-	late := slices.DeleteFunc(slices.Clone(i.Fields), func(f string) bool {
-		switch f {
-		case "memory_mib", "cpus", "nics", "network", "accel", "running", "extra_pool", "extra_disk_gib":
-			return true
+	late, boot := i.late()
+	var notes []string
+	for _, l := range []struct {
+		fields []string
+		when   string
+	}{{late, "when it is rebuilt"}, {boot, "when it is stopped and started"}} {
+		switch len(l.fields) {
+		case 0:
+		case 1:
+			notes = append(notes, l.fields[0]+" reaches the guest "+l.when)
+		default:
+			notes = append(notes, enumerate(l.fields, 4)+" reach the guest "+l.when)
 		}
-		return false
-	})
+	}
 	switch {
-	case len(late) > 1:
-		return enumerate(late, 4) + " reach the guest when it is rebuilt"
-	case len(late) == 1:
-		return late[0] + " reaches the guest when it is rebuilt"
+	case len(notes) > 0:
+		return strings.Join(notes, "; ")
 	case i.Action == ActionChange && slices.Contains(i.Fields, "extra_disk_gib") && len(i.DisksLost) == 0:
 		return "the extra disk keeps its size until it is made anew"
 	}
 	return ""
+}
+
+// late are the changed fields that reach a guest that stays only when it is
+// rebuilt, and those that do at its next cold boot: what cloud-init does once,
+// and what it does at each boot with the seed that the domain was started with.
+func (i Impact) late() (rebuild, boot []string) {
+	for _, f := range i.Fields {
+		switch f {
+		case "memory_mib", "cpus", "nics", "network", "accel", "running", "extra_pool", "extra_disk_gib":
+		case "hosts":
+			if i.Action == ActionChange || i.Action == ActionStop {
+				boot = append(boot, f)
+			}
+		default:
+			rebuild = append(rebuild, f)
+		}
+	}
+	return rebuild, boot
+}
+
+// AwaitsRebuild tells whether the guest goes on without something that changed
+// until it is rebuilt.
+func (i Impact) AwaitsRebuild() bool {
+	switch i.Action {
+	case ActionChange, ActionRestart, ActionStart, ActionStop:
+		rebuild, _ := i.late()
+		return len(rebuild) > 0
+	}
+	return false
 }
 
 // Confirmation is how sure a person must be of a change.

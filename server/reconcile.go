@@ -143,7 +143,7 @@ func (r *reconciler) concerns(dirty map[model.Ref]struct{}) bool {
 	matters := false
 	for ref := range dirty {
 		switch ref.Kind {
-		case model.KindSettings, model.KindProfile, model.KindImage, model.KindSaltMaster, model.KindHypervisor, model.KindVM:
+		case model.KindSettings, model.KindProfile, model.KindImage, model.KindSaltMaster, model.KindHypervisor, model.KindVM, model.KindShare, model.KindRole:
 			if matters = true; r.dirty.IsZero() {
 				r.dirty = time.Now()
 			}

@@ -27,6 +27,12 @@ func (l *lab) State() *model.State {
 		o.ClearDevice()
 		to.Outlets[name] = o
 	}
+	for name, r := range to.Roles {
+		if r.UserData != "" {
+			r.UserData = model.Withheld
+			to.Roles[name] = r
+		}
+	}
 	to.Settings.NotifyCommand = nil // an argument may be a token
 	l.seen.Store(&redacted{state, to})
 	return to
@@ -44,6 +50,8 @@ func (l *lab) History(before uint64, limit int) ([]model.Revision, error) {
 			switch c.Kind {
 			case model.KindOutlet:
 				c.Before, c.After = without(c.Before, model.DeviceKeys()...), without(c.After, model.DeviceKeys()...)
+			case model.KindRole:
+				c.Before, c.After = without(c.Before, "user_data"), without(c.After, "user_data")
 			case model.KindSettings:
 				c.Before, c.After = without(c.Before, "notify_command"), without(c.After, "notify_command")
 			}

@@ -170,6 +170,7 @@ func (s *session) tell(opts options, c change, rev model.Revision, impacts []mod
 		touched = append(touched, i.Hypervisor)
 	}
 	s.noteHeld(touched)
+	s.noteRebuild(impacts)
 	return c.after(true)
 }
 

@@ -124,7 +124,7 @@ func (s *session) hint(err error) string {
 // fieldKinds are the kinds of things that fields name.
 var fieldKinds = map[string]model.Kind{
 	"image": model.KindImage, "hypervisor": model.KindHypervisor, "profiles": model.KindProfile,
-	"salt_master": model.KindSaltMaster, "outlets": model.KindOutlet, "requires": model.KindOutlet,
+	"salt_master": model.KindSaltMaster, "outlets": model.KindOutlet, "requires": model.KindOutlet, "outlet": model.KindOutlet, "shares": model.KindShare,
 }
 
 func (s *session) missingHint(ref model.Ref) string {
@@ -145,7 +145,7 @@ func (s *session) missingHint(ref model.Ref) string {
 // command is the noun that works on a kind of thing; empty when none does.
 func command(k model.Kind) string {
 	switch k {
-	case model.KindVM, model.KindHypervisor, model.KindProfile, model.KindImage, model.KindOutlet, model.KindUser:
+	case model.KindVM, model.KindHypervisor, model.KindProfile, model.KindImage, model.KindOutlet, model.KindShare, model.KindUser:
 		return string(k)
 	case model.KindSaltMaster:
 		return "salt master"

@@ -20,6 +20,8 @@ type exportJSON struct {
 	Outlets     []model.Outlet     `json:"outlets"`
 	SaltMasters []model.SaltMaster `json:"salt_masters"`
 	Hypervisors []model.Hypervisor `json:"hypervisors"`
+	Shares      []model.Share      `json:"shares"`
+	Roles       []model.GuestRole  `json:"roles"`
 	VMs         []model.VM         `json:"vms"`
 }
 
@@ -31,7 +33,7 @@ func exportCommand(s *session) *cobra.Command {
 		Use:   "export",
 		Short: "The desired state in JSON, to read and to keep",
 		Long: `Write the desired state in JSON: settings, profiles, images, outlets, Salt
-masters, hypervisors and VMs. Who may connect is left out, and secrets are
+masters, hypervisors, shares, roles and VMs. Who may connect is left out, and secrets are
 hidden; the whole, to restore, is in a backup.`,
 		Example: "export > lab.json",
 		Args:    exactly(),
@@ -46,7 +48,8 @@ hidden; the whole, to restore, is in a backup.`,
 		return s.printJSON(exportJSON{
 			Format: exportFormat, Revision: st.Revision, Settings: st.Settings,
 			Profiles: values(st.Profiles), Images: values(st.Images), Outlets: open,
-			SaltMasters: values(st.SaltMasters), Hypervisors: values(st.Hypervisors), VMs: values(st.VMs),
+			SaltMasters: values(st.SaltMasters), Hypervisors: values(st.Hypervisors),
+			Shares: values(st.Shares), Roles: values(st.Roles), VMs: values(st.VMs),
 		})
 	}
 	return cmd

@@ -120,6 +120,11 @@ func (f *fields[T]) suggest(flag string, kind model.Kind) {
 	annotate(f.cmd.Flags().Lookup(flag), "kind", string(kind))
 }
 
+// known completes a flag's value with what the state knows.
+func (f *fields[T]) known(flag string, words func(*model.State) []string) {
+	f.choices(flag, words(f.s.state())...)
+}
+
 // choices completes a flag's value with fixed words.
 func (f *fields[T]) choices(flag string, words ...string) {
 	annotate(f.cmd.Flags().Lookup(flag), "words", words...)
@@ -169,7 +174,7 @@ func sameFlag(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	switch name {
 	case "memory-mib", "disk-gib", "extra-disk-gib":
 		name = name[:strings.LastIndexByte(name, '-')]
-	case "profiles", "outlets", "groups", "ssh-keys", "headers":
+	case "profiles", "outlets", "groups", "ssh-keys", "headers", "shares", "packages", "options":
 		name = strings.TrimSuffix(name, "s")
 	}
 	return pflag.NormalizedName(name)

@@ -70,7 +70,7 @@ func (l *testLab) Status() model.Status {
 	for k, v := range l.status.Outlets {
 		st.Outlets[k] = v
 	}
-	st.Meters = l.status.Meters
+	st.Meters, st.Shares = l.status.Meters, l.status.Shares
 	st.Minions, st.SaltMasters = l.status.Minions, l.status.SaltMasters
 	return st
 }

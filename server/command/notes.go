@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,23 @@ func (s *session) noteHeld(names []string) {
 		if s.state().Hypervisors[name].Hold {
 			s.notef("note: %s is held: nothing happens there until release %s", clean(name), clean(name))
 		}
+	}
+}
+
+// noteRebuild says how guests get at once what reaches them when they are rebuilt.
+func (s *session) noteRebuild(impacts []model.Impact) {
+	var names []string
+	for _, i := range impacts {
+		if i.AwaitsRebuild() {
+			names = append(names, shellQuote(i.VM))
+		}
+	}
+	disks := "its root disk"
+	if names = unique(names); len(names) > 1 {
+		disks = "their root disks"
+	}
+	if len(names) > 0 {
+		s.notef("to have it now: vm rebuild %s, which makes %s anew", strings.Join(names[:min(len(names), 8)], " "), disks)
 	}
 }
 

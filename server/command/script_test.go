@@ -65,6 +65,7 @@ func TestScripts(t *testing.T) {
 			"did":    scriptDid,
 			"minion": scriptMinion,
 			"input":  scriptInput,
+			"awake":  scriptAwake,
 		},
 	})
 }
@@ -95,6 +96,14 @@ func runLab(ts *testscript.TestScript, want int, args []string, stdio IO) {
 	if got != want {
 		ts.Fatalf("%q: exit status %d, want %d\n%s%s", args, got, want, out.String(), errs.String())
 	}
+}
+
+// scriptAwake plays what was found two minutes ago of a share's server.
+func scriptAwake(ts *testscript.TestScript, _ bool, args []string) {
+	l := labOf(ts)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.Shares = map[string]model.ShareStatus{args[0]: {Awake: model.Power(args[1]), Why: args[2], Observed: testClock().Add(-2 * time.Minute)}}
 }
 
 // scriptInput takes a file (or -, for what the last command wrote) as the next

@@ -33,6 +33,9 @@ func showSettings(s *session) *cobra.Command {
 			{"search", cell{text: or(strings.Join(set.Search, ", "), "none")}},
 			{"salt master", cell{text: or(set.SaltMaster, "none")}},
 			{"timezone", cell{text: or(set.Timezone, "the image's")}},
+			{"locale", cell{text: or(set.Locale, "the image's")}},
+			{"packages", cell{text: or(strings.Join(set.Packages, ", "), "none")}},
+			{"hosts", cell{text: yesNo(set.Hosts)}},
 			{"guest grace", cell{text: fmt.Sprintf("%d seconds", cmp.Or(set.GuestGraceSeconds, 30))}},
 			{"power grace", cell{text: fmt.Sprintf("%d seconds", cmp.Or(set.PowerGraceSeconds, 30))}},
 			{"restore power", cell{text: yesNo(set.RestorePower)}},
@@ -68,6 +71,9 @@ func setSettings(s *session) *cobra.Command {
 	f.list("search", "DNS search domains of the same", func(v *model.Settings) *[]string { return &v.Search })
 	f.text("salt-master", "the default Salt master; empty is none", func(v *model.Settings) *string { return &v.SaltMaster })
 	f.text("timezone", "of guests, such as Europe/Amsterdam", func(v *model.Settings) *string { return &v.Timezone })
+	f.text("locale", "of guests, such as en_US.UTF-8", func(v *model.Settings) *string { return &v.Locale })
+	f.list("package", "packages installed in each guest", func(v *model.Settings) *[]string { return &v.Packages })
+	f.truth("hosts", "guests know the names of the lab's guests that have a static address", func(v *model.Settings) *bool { return &v.Hosts })
 	f.amount("price-kwh", "what a kilowatt-hour costs; 0 is unknown", func(v *model.Settings) *float64 { return &v.PriceKWh })
 	f.text("currency", "of that price, such as EUR", func(v *model.Settings) *string { return &v.Currency })
 	f.number("guest-grace-seconds", "how long a guest has to shut down before it is switched off; 0 is 30", func(v *model.Settings) *int { return &v.GuestGraceSeconds })

@@ -138,7 +138,7 @@ func shellQuote(word string) string {
 // has its password in it.
 var secretFlags = map[string]bool{
 	"--webhook": true, "--ntfy": true, "--ntfy-token": true,
-	"--on-url": true, "--off-url": true, "--status-url": true, "--on-body": true, "--off-body": true, "--header": true, "--headers": true,
+	"--on-url": true, "--off-url": true, "--status-url": true, "--on-body": true, "--off-body": true, "--header": true, "--headers": true, "--user-data": true,
 	"--on-command": true, "--off-command": true, "--state-command": true, "--cycle-command": true, "--watts-command": true,
 	"--password": true, "--token": true,
 }

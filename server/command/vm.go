@@ -63,6 +63,7 @@ func vmFields(f *fields[model.VM]) {
 	f.text("extra-pool", "the pool of the second disk; empty is default", func(vm *model.VM) *string { return &vm.ExtraPool })
 	f.number("nics", "network interfaces", func(vm *model.VM) *int { return &vm.NICs })
 	f.text("ip", "address of the first NIC, such as 192.168.1.20/24; empty is DHCP", func(vm *model.VM) *string { return &vm.IP })
+	f.list("share", "shares that it mounts on demand", func(vm *model.VM) *[]string { return &vm.Shares })
 	f.text("salt-master", "its Salt master; empty is the settings' one", func(vm *model.VM) *string { return &vm.SaltMaster })
 	f.truth("enabled", "it has a domain while its profile is active; --enabled=false: none", func(vm *model.VM) *bool { return &vm.Enabled })
 	f.truth("running", "its domain is on; --running=false: off", func(vm *model.VM) *bool { return &vm.Running })
@@ -70,6 +71,7 @@ func vmFields(f *fields[model.VM]) {
 	f.suggest("profile", model.KindProfile)
 	f.suggest("hypervisor", model.KindHypervisor)
 	f.suggest("image", model.KindImage)
+	f.suggest("share", model.KindShare)
 	f.suggest("salt-master", model.KindSaltMaster)
 }
 
@@ -147,6 +149,7 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 		{"mac", cell{text: model.MAC(vm.ID, 0)}},
 		{"host name", cell{text: model.HostName(vm.Name, vm.Hypervisor)}},
 		{"role", cell{text: or(vm.Role, "none")}},
+		{"shares", cell{text: or(strings.Join(vm.Shares, ", "), "none")}},
 		{"salt", s.vmSaltCell(st, vm)},
 		{"salt master", cell{text: or(vm.SaltMaster, or(st.Settings.SaltMaster, "none"))}},
 		{"id", cell{text: vm.ID}},

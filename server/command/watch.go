@@ -23,8 +23,8 @@ type event struct {
 
 // watched are the kinds of which changes are told.
 var watched = []model.Kind{
-	model.KindSettings, model.KindProfile, model.KindImage, model.KindOutlet, model.KindSaltMaster, model.KindHypervisor, model.KindVM,
-	model.KindUser, model.KindAgent, model.KindInvite, model.KindStatus, model.KindOutletStatus, model.KindRun, model.KindSalt, model.KindMeters, model.KindLoad,
+	model.KindSettings, model.KindProfile, model.KindImage, model.KindOutlet, model.KindSaltMaster, model.KindHypervisor, model.KindVM, model.KindShare, model.KindRole,
+	model.KindUser, model.KindAgent, model.KindInvite, model.KindStatus, model.KindOutletStatus, model.KindShareStatus, model.KindRun, model.KindSalt, model.KindMeters, model.KindLoad,
 }
 
 func kindNames(last string) string {
@@ -104,6 +104,9 @@ func (s *session) everything() []model.Ref {
 	for _, name := range model.Names(st.Outlets) {
 		refs = append(refs, model.Ref{Kind: model.KindOutletStatus, Name: name})
 	}
+	for _, name := range model.Names(st.Shares) {
+		refs = append(refs, model.Ref{Kind: model.KindShareStatus, Name: name})
+	}
 	for _, name := range model.Names(st.VMs) {
 		if _, ok := status.Minions[st.VMs[name].ID]; ok {
 			refs = append(refs, model.Ref{Kind: model.KindSalt, Name: name})
@@ -146,6 +149,11 @@ func (s *session) valueOf(st *model.State, ref model.Ref) any {
 		return nil
 	case model.KindOutletStatus:
 		if status, ok := s.lab.Status().Outlets[ref.Name]; ok {
+			return status
+		}
+		return nil
+	case model.KindShareStatus:
+		if status, ok := s.lab.Status().Shares[ref.Name]; ok {
 			return status
 		}
 		return nil

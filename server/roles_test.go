@@ -1,0 +1,58 @@
+package server
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	gossh "golang.org/x/crypto/ssh"
+
+	"homelab/model"
+)
+
+// TestUserDataIsForAdmins: what a role's user-data says may be secret, whoever
+// asks for it in whatever way.
+func TestUserDataIsForAdmins(t *testing.T) {
+	const secret = "hunter2-of-the-role"
+	l := startLab(t)
+	key := newKeyPair(t)
+	public, fingerprint, _, err := model.ParseKey(strings.TrimSpace(string(gossh.MarshalAuthorizedKey(key.PublicKey()))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.commit(
+		model.Add(model.User{Name: "op", Role: model.RoleOperator, Keys: []model.Key{{Name: "op", PublicKey: public, Fingerprint: fingerprint}}}),
+		model.EditRole("web", 0, func(r *model.GuestRole) error {
+			r.Packages, r.UserData = []string{"nginx"}, "runcmd: [[echo, "+secret+"]]\n"
+			return nil
+		}),
+	)
+	who, _ := l.srv.identities.of(key.PublicKey())
+	for _, c := range []struct {
+		name string
+		lab  *lab
+		sees bool
+	}{{"admin", l.admin(), true}, {"operator", l.srv.lab(who, ""), false}} {
+		revisions, err := c.lab.History(0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, v := range map[string]any{"state": c.lab.State(), "history": revisions} {
+			text, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), secret) != c.sees || !strings.Contains(string(text), "nginx") {
+				t.Errorf("%s's %s: %s", c.name, what, text)
+			}
+		}
+	}
+	operator := l.srv.lab(who, "")
+	if got := operator.State().Roles["web"].UserData; got != model.Withheld {
+		t.Errorf("an operator sees %q", got)
+	}
+	edit := model.EditRole("web", 0, func(r *model.GuestRole) error { r.UserData = ""; return nil })
+	if _, err := operator.Commit(t.Context(), "", edit); err == nil || !strings.Contains(err.Error(), "needs admin") {
+		t.Errorf("an operator edits a role: %v", err)
+	}
+}
