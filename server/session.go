@@ -59,7 +59,7 @@ func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *w
 	env := environ(sess, win)
 	profile := colours(env)
 	width, height := win.get()
-	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, Notice: s.opts.Notice, Open: screen})
+	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, Notice: s.opts.Notice, Open: screen, Address: lab.address, Prefer: preferences(env)})
 	return tea.NewProgram(root,
 		tea.WithContext(ctx),
 		tea.WithInput(in),
@@ -98,6 +98,28 @@ func colours(env []string) colorprofile.Profile {
 		}
 	}
 	return profile
+}
+
+// preferences are those that a client asks for by HOMELAB in its environment;
+// one whose locale is known to be no UTF-8 gets ASCII signs.
+func preferences(env []string) string {
+	set := map[string]string{}
+	for _, v := range env {
+		name, value, _ := strings.Cut(v, "=")
+		set[name] = value
+	}
+	words := set["HOMELAB"]
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} { // the first that is set counts
+		locale := strings.ToLower(set[name])
+		if locale == "" {
+			continue
+		}
+		if !strings.Contains(locale, "utf-8") && !strings.Contains(locale, "utf8") {
+			words += " ascii"
+		}
+		break
+	}
+	return words
 }
 
 // forwardWindow tells the program each new size; of several the last is enough.

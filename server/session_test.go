@@ -394,6 +394,25 @@ func TestColoursAreTheClients(t *testing.T) {
 	}
 }
 
+func TestPreferencesAreTheClients(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		env  []string
+	}{
+		{"", nil},
+		{"", []string{"LANG=de_DE.UTF-8"}},
+		{"", []string{"LC_CTYPE=C.utf8", "LANG=C"}},
+		{" ascii", []string{"LANG=de_DE@euro"}},
+		{" ascii", []string{"LANG=en_GB.UTF-8", "LC_ALL=POSIX"}},
+		{"tell nomouse", []string{"HOMELAB=tell nomouse"}},
+		{"tell ascii", []string{"HOMELAB=tell", "LANG=C"}},
+	} {
+		if got := preferences(c.env); got != c.want {
+			t.Errorf("%v: %q, want %q", c.env, got, c.want)
+		}
+	}
+}
+
 func TestStoppingIsToldToCommands(t *testing.T) {
 	l := startLab(t)
 	s, err := l.dial(l.key).NewSession()

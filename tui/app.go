@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,11 @@ type Options struct {
 	// Notice is something that is good to know all the time, such as how to
 	// connect once more: said quietly on the first screen and in the help.
 	Notice string
+	// Address is the HOST:PORT that the person connected to, for commands to copy.
+	Address string
+	// Prefer are words about the terminal: "ascii" for signs that every font
+	// has, "tell" for the bell and the title to tell of failures, "nomouse".
+	Prefer string
 	// Now is the clock; its location is the one that times are shown in.
 	Now func() time.Time
 }
@@ -83,9 +89,16 @@ type app struct {
 	tab     int
 	roots   []screen // by tab; nil until it is gone to
 	stack   []screen
+	past    []place // where one was before, for going back
+	ahead   []place // where one came back from
 	overlay overlay
 	busy    int    // commands that have not answered yet
 	filter  *input // the filter is being typed
+
+	prefs   prefs
+	clicked lastClick
+	bodyAt  int // the first line of the screen proper, as last drawn
+	box     box // where the overlay was drawn last
 
 	toast   line
 	toastID int
@@ -102,7 +115,7 @@ func New(lab Lab, opts Options) tea.Model {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	a := &app{lab: lab, opts: opts, w: opts.Width, h: opts.Height, profile: colorprofile.TrueColor, now: opts.Now()}
+	a := &app{lab: lab, opts: opts, w: opts.Width, h: opts.Height, profile: colorprofile.TrueColor, now: opts.Now(), prefs: parsePrefs(opts.Prefer)}
 	a.ctx, a.cancel = context.WithCancel(opts.Context)
 	a.paint()
 	a.watcher = lab.Watch()
@@ -121,6 +134,7 @@ func (a *app) paint() {
 		profile = colorprofile.ASCII
 	}
 	a.theme = newTheme(a.ground, profile)
+	a.theme.ascii = a.prefs.ascii
 }
 
 // begin puts the screen in front that was asked for.
@@ -198,6 +212,10 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return a, msg.do(a)
 	case tea.PasteMsg:
 		return a, a.paste(msg.Content)
+	case tea.MouseWheelMsg:
+		return a, a.wheel(msg)
+	case tea.MouseClickMsg:
+		return a, a.click(msg)
 	case tea.KeyPressMsg:
 		return a, a.key(msg)
 	}
@@ -232,8 +250,11 @@ func (a *app) top() screen { return a.stack[len(a.stack)-1] }
 
 // open puts a screen over the ones that are open.
 func (a *app) open(s screen) tea.Cmd {
+	if _, form := s.(typist); !form {
+		a.going()
+	}
 	a.filter = nil
-	a.stack = append(a.stack, s)
+	a.stack = append(slices.Clip(a.stack), s)
 	return s.refresh(a, nil)
 }
 
@@ -242,6 +263,7 @@ func (a *app) back() tea.Cmd {
 	if len(a.stack) == 1 {
 		return nil
 	}
+	a.going()
 	a.stack = a.stack[:len(a.stack)-1]
 	return a.top().refresh(a, nil)
 }
@@ -256,7 +278,11 @@ func (a *app) leave(s screen) tea.Cmd {
 
 // show goes to one of the tabs.
 func (a *app) show(tab int) tea.Cmd {
-	a.tab = (tab + len(tabs)) % len(tabs)
+	tab = (tab + len(tabs)) % len(tabs)
+	if tab != a.tab || len(a.stack) > 1 {
+		a.going()
+	}
+	a.tab = tab
 	if a.roots[a.tab] == nil {
 		a.roots[a.tab] = tabs[a.tab].make()
 	}

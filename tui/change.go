@@ -20,6 +20,8 @@ type change struct {
 	lines []line // said before what happens
 	least damage // asked for at least
 	also  *also  // another way to do it
+	noted string // said once it is done: what was so already
+	after func() // runs once it is done
 	// commit replaces the plain commit of edit.
 	commit func(ctx context.Context, via string) (model.Revision, error)
 }
@@ -64,6 +66,12 @@ func (a *app) commit(c change) tea.Cmd {
 		return func(a *app) tea.Cmd {
 			if err != nil {
 				return a.fail(err)
+			}
+			if c.after != nil {
+				c.after()
+			}
+			if c.noted != "" && rev.Number != 0 {
+				return a.saved(c.title+" ("+c.noted+")", rev)
 			}
 			return a.saved(c.title, rev)
 		}

@@ -160,7 +160,7 @@ func TestProtectedIsRefused(t *testing.T) {
 func TestProportion(t *testing.T) {
 	lab := newLab()
 	d := drive(t, lab, 100, 30)
-	d.press("2", "down", "space") // ci is disabled: enabling asks nothing
+	d.press("2", "down", "z") // ci is disabled: enabling asks nothing
 	d.see("Enable ci, revision 9")
 	d.press("down", "s") // db runs: stopping wants a yes
 	d.see("Stop db?", "db is shut down")

@@ -58,6 +58,13 @@ func (s *home) actions(a *app) []action {
 	edit := keyEditHV
 	edit.show, edit.short, edit.keys = "e", "edit", []string{"e", "E"}
 	acts = append(acts, hypervisorActions(a, s.chosen, edit)...)
+	if names := s.list.picked(); len(names) > 0 {
+		for i := range acts {
+			if acts[i].keys[0] == keyPower.keys[0] {
+				acts[i].do = func(a *app) tea.Cmd { return s.powerAll(a, names) }
+			}
+		}
+	}
 	acts = append(acts, action{binding: keyWattsAll, do: func(a *app) tea.Cmd { return openPlot(a, "", "") }})
 	return append(acts, action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newHypervisorForm(a, "")) }})
 }
@@ -69,6 +76,7 @@ func (s *home) draw(a *app, w, h int) []line {
 	}
 	top = append(top, s.notes(a, w, h)...)
 	body := h - len(top)
+	s.list.y = len(top)
 	chosen := s.chosen(a)
 	switch {
 	case len(s.list.keys) == 0:
@@ -161,7 +169,7 @@ func (s *home) columns(a *app, w int) []column {
 		colGuests: {head: "GUESTS", w: 6, drop: 2, right: true},
 		colState:  {head: "STATE", w: 19, grow: true},
 		colWatts:  {head: "WATTS", w: 6, drop: 5, right: true},
-		colHour:   {head: "LAST HOUR", w: 9, drop: 7},
+		colHour:   {head: "LAST HOUR", w: 9, drop: 7, unsortable: true},
 	}
 	if w < 60 {
 		cols[colState].w = 16

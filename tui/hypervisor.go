@@ -72,6 +72,7 @@ func (s *hypervisor) draw(a *app, w, h int) []line {
 		top = append(top, checklist(r.Name, q, a.now, max(min(len(q.Steps)+2, h-len(top)-7), 1))...)
 	}
 	top = append(top, s.sectionHeads(a, s.section))
+	s.vms.list.y, s.runs.list.y = len(top), len(top)
 	if s.section == sectionRuns {
 		return append(top, s.runs.draw(a, w, h-len(top))...)
 	}

@@ -84,7 +84,7 @@ var (
 	keyDetails     = bind("i", "details", "all that is known of it", "i")
 	keyNew         = bind("n", "new", "add one").by(model.RoleAdmin)
 	keyRemove      = bind("d", "remove", "remove; asks, and wants the name typed where disks are lost", "d", "delete").by(model.RoleAdmin)
-	keyEnable      = bind("space", "enable", "enable or disable: with or without a guest; disks are kept", "space").by(model.RoleOperator)
+	keyEnable      = bind("z", "enable", "enable or disable: with or without a guest; disks are kept").by(model.RoleOperator)
 	keyRunning     = bind("s", "start/stop", "start or stop the guest").by(model.RoleOperator)
 	keyProtect     = bind("x", "", "protect, or lift the protection: nothing may remove a protected VM's disks").by(model.RoleAdmin)
 	keyPlan        = bind("p", "plan", "plan: see what would change, change nothing").by(model.RoleOperator)
@@ -119,14 +119,13 @@ var (
 	keyFollow      = bind("f", "follow", "follow the log's end again; end and G too", "f")
 	keySteps       = bind("r", "steps", "show or hide the steps")
 
-	keyMove    = bind("↑↓", "", "move; also j k, pgup pgdown, ctrl+u ctrl+d, home end, gg G", "up", "down", "j", "k", "pgup", "pgdown", "home", "end", "G", "ctrl+u", "ctrl+d", "ctrl+b", "ctrl+f")
-	keyFilter  = bind("/", "filter", "filter: words, !word for without, key:value such as role:web or state:stopped")
-	keyPalette = bind(":", "", "go to a screen or a thing by name", ":", "ctrl+p")
-	keyTabs    = bind("1–9", "", "go to a screen; tab and shift+tab for the next and the last", "1", "2", "3", "4", "5", "6", "7", "8", "9", "tab", "shift+tab")
-	keyGo      = bind("g", "go", "every screen by a letter; gg to the top", "g")
-	keyBack    = bind("esc", "back", "back; clears a filter first", "esc", "backspace")
-	keyHelp    = bind("?", "help", "this help", "?", "f1")
-	keyQuit    = bind("q", "quit", "quit; ctrl+c too", "q", "ctrl+c")
+	keyMove   = bind("↑↓", "", "move; also j k, pgup pgdown, ctrl+u ctrl+d, home end, gg G", "up", "down", "j", "k", "pgup", "pgdown", "home", "end", "G", "ctrl+u", "ctrl+d", "ctrl+b", "ctrl+f")
+	keyFilter = bind("/", "filter", "filter: words, !word for without, key:value such as role:web or state:stopped")
+	keyBack   = bind("esc", "back", "back; clears marks and a filter first", "esc", "backspace")
+	keyTabs   = bind("1–9", "", "go to a screen; tab and shift+tab for the next and the last", "1", "2", "3", "4", "5", "6", "7", "8", "9", "tab", "shift+tab")
+	keyGo     = bind("g", "go", "every screen by a letter; gg to the top", "g")
+	keyHelp   = bind("?", "help", "this help", "?", "f1")
+	keyQuit   = bind("q", "quit", "quit; ctrl+c too", "q", "ctrl+c")
 
 	keyNext     = bind("tab", "next", "next field; also down and enter; typing replaces what is there, after an arrow it adds to it", "tab", "down", "enter")
 	keyPrev     = bind("shift+tab", "", "field before; also up", "shift+tab", "up")
@@ -136,15 +135,3 @@ var (
 	keyFormHelp = bind("f1", "help", "this help", "f1")
 	keyFormQuit = bind("ctrl+c", "", "quit; asks where something was typed", "ctrl+c")
 )
-
-// globals are the keys that work on every screen but forms.
-func globals(listed, deep bool) []binding {
-	var out []binding
-	if listed {
-		out = append(out, keyMove, keyFilter)
-	}
-	if deep {
-		out = append(out, keyBack)
-	}
-	return append(out, keyTabs, keyGo, keyPalette, keyUndoLast, keyHelp, keyQuit)
-}

@@ -19,12 +19,24 @@ type list struct {
 	page   int      // rows drawn last time
 	filter string
 	want   string // the key of a row to choose when it comes
+
+	marked map[string]bool // rows by key, for what is done to several at once
+	anchor string          // where a range begins
+
+	by       order
+	heads    []string // of the columns that can be sorted by, as last drawn
+	unsorted bool     // shown is to be sorted when it is drawn
+	y        int      // where the heading is in the screen's lines, for the mouse
+	w        int      // as last drawn, with the columns and their widths
+	cols     []column
+	ws       []int
 }
 
 // set replaces the rows.
 func (l *list) set(keys, search []string) {
 	chosen, had := l.key()
 	l.keys, l.search = keys, search
+	l.forget()
 	l.match()
 	if l.want != "" && slices.Contains(keys, l.want) {
 		chosen, had, l.want = l.want, true, ""
@@ -60,17 +72,38 @@ func (l *list) match() {
 			l.shown = append(l.shown, i)
 		}
 	}
-	l.sel = max(min(l.sel, len(l.shown)-1), 0)
+	l.sel, l.unsorted = max(min(l.sel, len(l.shown)-1), 0), true
 }
 
+// matches tells whether a row holds every word: role:web by its fields, others
+// by what they say. A word that begins with ! must not be held.
 func matches(s string, words []string) bool {
 	for _, w := range words {
 		not := strings.HasPrefix(w, "!") && len(w) > 1
-		if strings.Contains(s, strings.TrimPrefix(w, "!")) == not {
+		if holds(s, strings.TrimPrefix(w, "!")) == not {
 			return false
 		}
 	}
 	return true
+}
+
+func holds(s, word string) bool {
+	if strings.Contains(word, ":") {
+		return strings.HasPrefix(s, word) || strings.Contains(s, " "+word)
+	}
+	for from := 0; from <= len(s); { // the names of the fields are not looked at
+		at := strings.Index(s[from:], word)
+		if at < 0 {
+			return false
+		}
+		at += from
+		token := strings.LastIndexByte(s[:at], ' ') + 1
+		if name, _, is := strings.Cut(s[token:], ":"); !is || strings.Contains(name, " ") || at > token+len(name) {
+			return true
+		}
+		from = at + 1
+	}
+	return false
 }
 
 // key is the key of the chosen row.
@@ -98,6 +131,41 @@ func (l *list) choose(key string) bool {
 		}
 	}
 	return false
+}
+
+// press takes a key that moves, marks or sorts, and tells whether it was one.
+func (l *list) press(k tea.KeyPressMsg) bool {
+	switch {
+	case keyMark.is(k):
+		l.mark()
+	case keyRange.is(k):
+		l.markRange()
+	case keyMarkAll.is(k):
+		l.markAll()
+	case keySort.is(k):
+		l.sortNext(map[string]int{"<": -1, ">": 1}[k.String()])
+	case keyTurn.is(k):
+		if l.by.head != "" {
+			l.sortBy(l.by.head)
+		}
+	default:
+		return l.move(k)
+	}
+	return true
+}
+
+// clear takes away the marks, or else the filter, and tells whether there was
+// one.
+func (l *list) clear() bool {
+	switch {
+	case len(l.marked) > 0:
+		l.unmark()
+	case l.filter != "":
+		l.setFilter("")
+	default:
+		return false
+	}
+	return true
 }
 
 // move takes a key that moves the choice and tells whether it was one.
@@ -142,6 +210,9 @@ type column struct {
 	drop  int  // where it is narrow the highest goes first; 0 stays
 	right bool // numbers
 	grow  bool // takes what is left
+
+	by         func(i int) float64 // what it is sorted by; nil: what the cells say
+	unsortable bool                // such as a sparkline
 }
 
 const gap = 2 // between columns
@@ -180,13 +251,15 @@ func layout(cols []column, w int) []int {
 // draw draws the heading and h-1 rows of w columns; cells makes those of a row.
 func (l *list) draw(w, h int, cols []column, cells func(i int) []line) []line {
 	ws := layout(cols, w-3)
+	l.w, l.cols, l.ws = w, cols, ws
+	l.arrange(cols, ws, cells)
 	head := line{{"  ", inkHead}}
 	for i, c := range cols {
 		if ws[i] > 0 {
 			if len(head) > 1 {
 				head = append(head, span{"  ", inkHead})
 			}
-			head = append(head, cell(line{{c.head, inkHead}}, ws[i], c.right)...)
+			head = append(head, l.heading(c, ws[i])...)
 		}
 	}
 	out := make([]line, 0, h)
@@ -198,18 +271,39 @@ func (l *list) draw(w, h int, cols []column, cells func(i int) []line) []line {
 	return out
 }
 
-func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
-	mark := "  "
-	if n == l.sel {
-		mark = signChosen + " "
+// heading is a column's, with the direction if the list is sorted by it. The
+// sign stands in the gap where the column has no room.
+func (l *list) heading(c column, w int) line {
+	if c.head != l.by.head || c.head == "" {
+		return cell(line{{c.head, inkHead}}, w, c.right)
 	}
-	row := make(line, 0, 4*len(cols)+1)
-	row = append(row, span{mark, inkBusy})
+	sign := either(l.by.down, signDown, signUp)
+	if width(c.head)+1 <= w {
+		return cell(line{{c.head, inkName}, {sign, inkKey}}, w, c.right)
+	}
+	return cell(line{{cut(c.head, w-1), inkName}, {sign, inkKey}}, w, c.right)
+}
+
+func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
+	mark, with := " ", " "
+	if n == l.sel {
+		mark = signChosen
+	}
+	if len(l.marked) > 0 && l.marked[l.keys[l.shown[n]]] {
+		with = signMarked
+	}
+	row := make(line, 0, 4*len(cols)+2)
+	if with == " " {
+		row = append(row, span{mark + " ", inkBusy})
+	} else {
+		row = append(row, span{mark, inkBusy}, span{with, inkKey})
+	}
+	marks := len(row)
 	for i, c := range cells {
 		if ws[i] == 0 {
 			continue
 		}
-		if len(row) > 1 {
+		if len(row) > marks {
 			row = append(row, span{"  ", inkText})
 		}
 		row = append(row, cell(c, ws[i], cols[i].right)...)

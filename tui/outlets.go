@@ -84,7 +84,7 @@ func (s *outlets) draw(a *app, w, h int) []line {
 		{head: "STATE", w: 10},
 		{head: "SINCE", w: 11, drop: 5},
 		{head: "WATTS", w: 7, drop: 2, right: true},
-		{head: "LAST HOUR", w: 12, drop: 3},
+		{head: "LAST HOUR", w: 12, drop: 3, unsortable: true},
 		{head: "REQUIRES", w: 10, drop: 6},
 		{head: "FEEDS", w: 12, grow: true, drop: 1},
 	}

@@ -11,6 +11,7 @@ type palette struct {
 	all   []target
 	found []int
 	sel   int
+	top   int // first row drawn
 }
 
 // target is somewhere that the palette can go.
@@ -87,9 +88,9 @@ func (p *palette) paste(_ *app, s string) {
 func (p *palette) draw(a *app, w, h int) (string, []line, ink) {
 	h = min(h-1, 12)
 	body := []line{append(line{{": ", inkKey}}, p.in.draw(inkText, w-2)...)}
-	top := max(p.sel-h+1, 0)
+	p.top = max(p.sel-h+1, 0)
 	for n := range h {
-		i := top + n
+		i := p.top + n
 		if i >= len(p.found) {
 			body = append(body, nil)
 			continue

@@ -202,7 +202,7 @@ func TestPhone(t *testing.T) {
 	d.see("Stop db?", "y stop it")
 	d.press("y")
 	d.see("revision 9")
-	d.press("space", "y")
+	d.press("z", "y")
 	d.see("Disable db, revision 10")
 	d.press("d")
 	d.see("Remove db?", "db to remove it")

@@ -43,7 +43,7 @@ func (a *app) key(k tea.KeyPressMsg) tea.Cmd {
 			return act.do(a)
 		}
 	}
-	if l, ok := a.top().(listed); ok && l.rows().move(k) {
+	if l, ok := a.top().(listed); ok && l.rows().press(k) {
 		return a.moved()
 	}
 	return a.globalKey(k)
@@ -70,11 +70,18 @@ func (a *app) globalKey(k tea.KeyPressMsg) tea.Cmd {
 	case keyQuit.is(k):
 		return a.quit()
 	case keyBack.is(k):
-		if l, ok := a.top().(listed); ok && l.rows().filter != "" {
-			l.rows().setFilter("")
+		if l, ok := a.top().(listed); ok && l.rows().clear() {
 			return a.moved()
 		}
 		return a.back()
+	case keyBefore.is(k):
+		return a.goBack()
+	case keyAhead.is(k):
+		return a.goForward()
+	case keyCopy.is(k):
+		return a.copyMenu()
+	case keyMouse.is(k), keySigns.is(k), keyTell.is(k):
+		return a.prefer(k)
 	case keyHelp.is(k):
 		a.overlay = &help{}
 	case keyPalette.is(k):

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	tea "charm.land/bubbletea/v2"
@@ -83,8 +84,9 @@ func (s *runScreen) actions(a *app) []action {
 			if id == 0 {
 				return a.say(inkDim, signNone, "this is the newest run of "+s.run.Hypervisor)
 			}
-			a.stack = a.stack[:len(a.stack)-1]
-			return a.open(newRunScreen(id))
+			a.going()
+			a.stack = append(slices.Clone(a.stack[:len(a.stack)-1]), newRunScreen(id))
+			return a.top().refresh(a, nil)
 		}}.only(id != 0),
 		action{binding: keyApprove, do: func(a *app) tea.Cmd { return approve(a, &s.run) }}.only(s.run.State == model.RunWaiting),
 		action{binding: keyCancel, do: func(a *app) tea.Cmd { return cancelRun(a, &s.run) }}.only(s.known && !s.run.State.Ended()),

@@ -52,6 +52,8 @@ const (
 	signRun     = "▸"
 	signNone    = "·"
 	signChosen  = "▌"
+	signUp      = "▲" // sorted, smallest first
+	signDown    = "▼"
 )
 
 // theme holds the escape sequence of each ink, on the screen's background and
@@ -59,6 +61,7 @@ const (
 type theme struct {
 	plain [inks]string
 	on    [inks]string
+	ascii bool // signs that every font has
 }
 
 // ground is the terminal's background, as far as is known: a terminal that
@@ -196,12 +199,16 @@ func (t *theme) render(lines []line) string {
 			if s.ink&inkOn != 0 {
 				seq = t.on[s.ink&^inkOn]
 			}
+			text := s.text
+			if t.ascii {
+				text = asciiOnly(text)
+			}
 			if seq == "" {
-				b.WriteString(s.text)
+				b.WriteString(text)
 				continue
 			}
 			b.WriteString(seq)
-			b.WriteString(s.text)
+			b.WriteString(text)
 			b.WriteString(ansi.ResetStyle)
 		}
 	}

@@ -24,6 +24,9 @@ const (
 func (a *app) View() tea.View {
 	v := tea.NewView(a.theme.render(a.frame()))
 	v.AltScreen = true
+	if !a.prefs.noMouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	v.WindowTitle = "homelab · " + clean(a.top().title())
 	return v
 }
@@ -39,6 +42,7 @@ func (a *app) frame() []line {
 	}
 	lines := a.head()
 	body := a.h - len(lines) - 2
+	a.bodyAt = len(lines)
 	drawn := a.top().draw(a, a.w, body)
 	for i := range body {
 		var l line
@@ -70,6 +74,7 @@ func (a *app) head() []line {
 		if f := l.rows().filter; f != "" {
 			crumbs = append(crumbs, span{"  /" + f, inkWarn})
 		}
+		crumbs = append(crumbs, span{l.rows().markWords(), inkKey})
 	}
 	if a.h < 16 || a.w < tabsWidth {
 		return []line{spread(crumbs, text(inkDim, a.shortTotals()), a.w)}
@@ -195,8 +200,9 @@ func (a *app) cover(lines []line) {
 		lines[i] = lines[i].with(inkGhost)
 	}
 	x, y := (a.w-boxw)/2, max((a.h-len(body)-2)/2, 0)
-	box := framed(title, body, edge, boxw)
-	for i, b := range box {
+	framed := framed(title, body, edge, boxw)
+	a.box = box{x, y, boxw, len(framed)}
+	for i, b := range framed {
 		if y+i >= len(lines) {
 			break
 		}

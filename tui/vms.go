@@ -57,6 +57,23 @@ func (s *vms) chosen(a *app) *vmRow {
 
 func (s *vms) actions(a *app) []action {
 	acts := vmActions(a, s.chosen)
+	for i, act := range acts { // what is marked comes before what is chosen
+		if all := s.several(act.binding); all != nil {
+			acts[i].do = func(a *app) tea.Cmd {
+				if rows := s.picked(a); len(rows) > 0 {
+					return all(a, rows)
+				}
+				return act.do(a)
+			}
+		}
+	}
+	if n := len(s.list.picked()); n > 0 {
+		for i := range acts {
+			if acts[i].keys[0] == keyRunning.keys[0] {
+				acts[i].short = keyRunning.short
+			}
+		}
+	}
 	return append(acts, action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newVMForm(a, "", s.on)) }})
 }
 
