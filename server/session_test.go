@@ -114,7 +114,7 @@ const leftAltScreen = "\x1b[?1049l"
 func TestDashboardOpensAndQuits(t *testing.T) {
 	l := startLab(t)
 	x := open(t, l.dial(l.key), 100, 30)
-	eventually(t, "the dashboard is drawn", x.shows("Hypervisors"))
+	eventually(t, "the dashboard is drawn", x.shows("Profiles"))
 	if _, err := io.WriteString(x.in, "q"); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestAClientThatStopsReadingDelaysNobody(t *testing.T) {
 func TestStoppingLeavesTerminalsSane(t *testing.T) {
 	l := startLab(t)
 	x := open(t, l.dial(l.key), 80, 24)
-	eventually(t, "it is drawn", x.shows("Hypervisors"))
+	eventually(t, "it is drawn", x.shows("Profiles"))
 	if err := l.stop(); err != nil {
 		t.Fatal(err)
 	}
