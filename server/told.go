@@ -45,6 +45,27 @@ func wrongs(state *model.State, st model.Status) map[model.Ref]wrong {
 	return out
 }
 
+// known tells whether enough is known of a thing to say that nothing is wrong
+// with it: a server that has just started has not asked its devices yet, and
+// has counted no run that failed.
+func known(state *model.State, st model.Status, what model.Ref) bool {
+	switch what.Kind {
+	case model.KindOutlet:
+		_, there := state.Outlets[what.Name]
+		return !there || !st.Outlets[what.Name].Observed.IsZero()
+	case model.KindHypervisor:
+		if _, there := state.Hypervisors[what.Name]; !there {
+			return true
+		}
+		switch st.Hypervisors[what.Name].Phase {
+		case model.PhaseInSync, model.PhaseConfiguring, model.PhaseWaiting, model.PhaseHeld, model.PhaseOff, model.PhaseNew:
+			return true
+		}
+		return false
+	}
+	return true
+}
+
 func wrongHypervisor(h model.Hypervisor, s model.HypervisorStatus) (wrong, bool) {
 	w := wrong{what: model.Ref{Kind: model.KindHypervisor, Name: h.Name}, since: s.Since}
 	switch q := s.Sequence; {
@@ -108,8 +129,9 @@ const (
 // no clock, and tells nobody itself.
 type bell struct {
 	open    map[model.Ref]trouble
-	waiting []event   // not told yet
-	first   time.Time // when the oldest of them came
+	heard   map[model.Ref]model.Trouble // people were told of, and not of their end
+	waiting []event                     // not told yet
+	first   time.Time                   // when the oldest of them came
 	sent    []time.Time
 }
 
@@ -120,15 +142,24 @@ type trouble struct {
 	told bool      // it has become an event
 }
 
-func newBell() *bell { return &bell{open: map[model.Ref]trouble{}} }
+// newBell is one whose people have heard of some troubles already.
+func newBell(heard ...model.Trouble) *bell {
+	b := &bell{open: map[model.Ref]trouble{}, heard: map[model.Ref]model.Trouble{}}
+	for _, t := range heard {
+		b.heard[t.What] = t
+		b.open[t.What] = trouble{wrong: wrong{what: t.What, text: t.Text, since: t.Since}, seen: t.Since, told: true}
+	}
+	return b
+}
 
 // look takes in what is wrong now and returns the events to tell now, if any.
 // What lasts shorter than patience is never told. A thing whose trouble ends
-// before it was told is not told of.
-func (b *bell) look(now time.Time, all map[model.Ref]wrong, patience time.Duration, perHour int) []event {
+// before it was told is not told of; one of which nothing is known now keeps
+// its trouble.
+func (b *bell) look(now time.Time, all map[model.Ref]wrong, known func(model.Ref) bool, patience time.Duration, perHour int) []event {
 	for _, ref := range sortedRefs(b.open) {
 		t := b.open[ref]
-		if _, still := all[ref]; !still {
+		if _, still := all[ref]; !still && known(ref) {
 			delete(b.open, ref)
 			if t.told {
 				b.recovered(now, t)
@@ -192,6 +223,13 @@ func (b *bell) due(now time.Time, perHour int) []event {
 	events := b.waiting
 	b.waiting = nil
 	b.sent = append(b.sent, now)
+	for _, e := range events {
+		ref := model.Ref{Kind: e.Kind, Name: e.Name}
+		delete(b.heard, ref)
+		if e.State == stateFailed {
+			b.heard[ref] = model.Trouble{What: ref, Text: e.Text, Since: e.Since}
+		}
+	}
 	return events
 }
 
@@ -214,7 +252,11 @@ type told struct {
 }
 
 func newTold(s *Server) *told {
-	t := &told{s: s, now: time.Now, bell: newBell()}
+	heard, err := s.store.Told()
+	if err != nil {
+		s.log.Error("what people were told of is not known any more", "error", err)
+	}
+	t := &told{s: s, now: time.Now, bell: newBell(heard...)}
 	t.send = func(ctx context.Context, m message) map[string]error { return s.channels().send(ctx, m) }
 	return t
 }
@@ -246,13 +288,28 @@ func (t *told) look(ctx context.Context) {
 	if perHour == 0 {
 		perHour = model.NotifyPerHour
 	}
-	events := t.bell.look(t.now(), wrongs(state, t.s.observed.status()), time.Duration(patience)*time.Second, perHour)
+	status := t.s.observed.status()
+	known := func(what model.Ref) bool { return known(state, status, what) }
+	events := t.bell.look(t.now(), wrongs(state, status), known, time.Duration(patience)*time.Second, perHour)
 	if len(events) == 0 {
 		return
 	}
+	t.keep()
 	for channel, err := range t.send(ctx, messageOf(t.now(), events)) {
 		if err != nil {
 			t.s.log.Warn("nobody was told by "+channel, "error", err)
 		}
+	}
+}
+
+// keep writes down what people have heard, lest a server that starts again tell
+// it again, or never that it is over.
+func (t *told) keep() {
+	heard := make([]model.Trouble, 0, len(t.bell.heard))
+	for _, ref := range sortedRefs(t.bell.heard) {
+		heard = append(heard, t.bell.heard[ref])
+	}
+	if err := t.s.store.SetTold(heard); err != nil {
+		t.s.log.Error("what people were told of is not kept", "error", err)
 	}
 }

@@ -35,6 +35,9 @@ func said(events []event) string {
 	return strings.Join(words, ", ")
 }
 
+// everything is known.
+func everything(model.Ref) bool { return true }
+
 func TestBell(t *testing.T) {
 	start := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
 	type look struct {
@@ -63,7 +66,7 @@ func TestBell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBell()
 			for _, l := range looks {
-				if got := said(b.look(start.Add(l.after), l.wrong, 2*time.Minute, 10)); got != l.want {
+				if got := said(b.look(start.Add(l.after), l.wrong, everything, 2*time.Minute, 10)); got != l.want {
 					t.Errorf("after %v: %q, want %q", l.after, got, l.want)
 				}
 			}
@@ -82,7 +85,7 @@ func TestBellAgainstFloods(t *testing.T) {
 				all[plugRef(fmt.Sprintf("p%02d", i))] = wrong{what: plugRef(fmt.Sprintf("p%02d", i)), text: "x"}
 			}
 		}
-		if len(b.look(now, all, 0, 4)) > 0 {
+		if len(b.look(now, all, everything, 0, 4)) > 0 {
 			messages++
 		}
 		if len(b.waiting) > 100 {
@@ -95,7 +98,7 @@ func TestBellAgainstFloods(t *testing.T) {
 	}
 	var events []event
 	for range 4 {
-		events = append(events, b.look(now, nil, 0, 4)...)
+		events = append(events, b.look(now, nil, everything, 0, 4)...)
 		now = now.Add(time.Minute)
 	}
 	if len(events) == 0 {
@@ -255,11 +258,67 @@ func TestTold(t *testing.T) {
 			t.Fatalf("after %v %d were told, not %d: %v", step.after, len(r.body), step.told, r.body)
 		}
 	}
+	again := newTold(l.srv) // as a server does that starts anew
+	again.now = own.now
+	if len(again.bell.open) != 0 {
+		t.Errorf("what is over is kept: %v", again.bell.open)
+	}
 	if !strings.Contains(r.body[0], "no answer within 5 s") || !strings.Contains(r.body[1], stateRecovered) {
 		t.Errorf("%v", r.body)
 	}
 	if out, _, _ := l.run("settings show --json"); strings.Contains(out, "hush") {
 		t.Errorf("a secret is shown: %s", out)
+	}
+}
+
+// TestToldOverARestart starts a server anew while a plug is broken: that is not
+// told again, and its end is, once its device was asked.
+func TestToldOverARestart(t *testing.T) {
+	r := newReceiver(t)
+	now := time.Now()
+	l := startLab(t, func(s *Server) {
+		s.told.now = func() time.Time { return now.Add(-time.Hour) }
+	})
+	l.commit(model.Add(model.Outlet{Name: "plug", Driver: model.DriverSimulated}))
+	eventually(t, "it is asked", func() bool { return l.srv.observed.outlet("plug").State == model.PowerOff })
+	if err := l.admin().SetNotify(model.SecretWebhook, r.URL); err != nil {
+		t.Fatal(err)
+	}
+	fine := l.srv.observed.outlet("plug")
+	broken, unasked := fine, model.OutletStatus{State: model.PowerUnknown}
+	broken.Error = "no answer within 5 s"
+	own := newTold(l.srv)
+	for i, step := range []struct {
+		st      model.OutletStatus
+		restart bool
+		after   time.Duration
+		told    int
+	}{
+		{broken, false, 0, 0},
+		{broken, false, 121 * time.Second, 0},
+		{broken, false, 20 * time.Second, 1},
+		{unasked, true, time.Minute, 1},
+		{unasked, false, time.Minute, 1},
+		{broken, false, 10 * time.Minute, 1},
+		{unasked, true, time.Minute, 1},
+		{fine, false, time.Minute, 1},
+		{fine, false, 20 * time.Second, 2},
+		{fine, true, time.Minute, 2},
+		{fine, false, time.Minute, 2},
+	} {
+		if step.restart {
+			own = newTold(l.srv)
+		}
+		now = now.Add(step.after)
+		own.now = func() time.Time { return now }
+		l.srv.observed.setOutlet("plug", step.st)
+		own.look(t.Context())
+		if len(r.body) != step.told {
+			t.Fatalf("step %d: %d were told, not %d: %v", i, len(r.body), step.told, r.body)
+		}
+	}
+	if !strings.Contains(r.body[1], stateRecovered) {
+		t.Errorf("%v", r.body)
 	}
 }
 
