@@ -2,9 +2,10 @@ package model
 
 // FoundDevice is a device that was found at an address.
 type FoundDevice struct {
-	Outlet Outlet   `json:"outlet"` // its driver, and what is known of its settings
-	About  string   `json:"about"`  // what it says of itself, for people
-	Needs  []string `json:"needs"`  // settings and secrets that only a person knows
+	Address string   `json:"address"` // that it was asked at
+	Outlet  Outlet   `json:"outlet"`  // its driver, and what is known of its settings
+	About   string   `json:"about"`   // what it says of itself, for people
+	Needs   []string `json:"needs"`   // settings and secrets that only a person knows
 }
 
 // DeviceReport is what an outlet's device said when it was asked on purpose.

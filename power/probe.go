@@ -37,6 +37,7 @@ func Probe(ctx context.Context, address string) ([]model.FoundDevice, error) {
 	var devices []model.FoundDevice
 	for _, f := range found {
 		if f != nil {
+			f.Address = address
 			devices = append(devices, *f)
 		}
 	}

@@ -17,6 +17,14 @@ func (l *lab) Probe(ctx context.Context, address string) ([]model.FoundDevice, e
 	return power.Probe(ctx, address)
 }
 
+// Discover finds the devices on the server's own networks.
+func (l *lab) Discover(ctx context.Context) ([]model.FoundDevice, error) {
+	if err := l.may(model.RoleAdmin); err != nil {
+		return nil, err
+	}
+	return power.Discover(ctx)
+}
+
 // TestOutlet asks an outlet's device whatever it can say, and orders nothing.
 func (l *lab) TestOutlet(ctx context.Context, name string) (model.DeviceReport, error) {
 	if err := l.may(model.RoleOperator); err != nil {

@@ -132,6 +132,9 @@ func TestSecretsAreForAdmins(t *testing.T) {
 	if err := operator.SetSecret(t.Context(), "", "plug", "password", "x"); !errors.As(err, &refused) {
 		t.Errorf("an operator sets a secret: %v", err)
 	}
+	if _, err := operator.Discover(t.Context()); !errors.As(err, &refused) {
+		t.Errorf("an operator has the networks searched: %v", err)
+	}
 	if _, err := operator.Probe(t.Context(), "127.0.0.1"); !errors.As(err, &refused) {
 		t.Errorf("an operator looks around: %v", err)
 	}

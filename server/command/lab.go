@@ -47,6 +47,8 @@ type Lab interface {
 	MissingSecrets(outlet string) []string
 	// Probe finds out what device is at an address.
 	Probe(ctx context.Context, address string) ([]model.FoundDevice, error)
+	// Discover finds the devices on the server's own networks; it takes seconds.
+	Discover(ctx context.Context) ([]model.FoundDevice, error)
 	// TestOutlet asks an outlet's device whatever it can say, and orders nothing.
 	TestOutlet(ctx context.Context, name string) (model.DeviceReport, error)
 	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)

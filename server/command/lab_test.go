@@ -295,18 +295,36 @@ func (l *testLab) MissingSecrets(outlet string) []string {
 // Probe finds a Shelly at 10.0.0.30, two things at 10.0.0.31, a plug of plain
 // URLs at 10.0.0.32 and nothing elsewhere.
 func (l *testLab) Probe(_ context.Context, address string) ([]model.FoundDevice, error) {
-	shelly := model.FoundDevice{Outlet: model.Outlet{Driver: model.DriverShelly, Shelly: model.ShellyOutlet{Address: address}}, About: "a Shelly Plug"}
+	shelly := model.FoundDevice{Address: address, Outlet: model.Outlet{Driver: model.DriverShelly, Shelly: model.ShellyOutlet{Address: address}}, About: "a Shelly Plug"}
 	switch address {
 	case "10.0.0.30":
 		return []model.FoundDevice{shelly}, nil
 	case "10.0.0.31":
 		return []model.FoundDevice{shelly, {Outlet: model.Outlet{Driver: model.DriverIPMI}, About: "a controller with IPMI"}}, nil
+	case "10.0.0.33":
+		return []model.FoundDevice{{
+			Address: address, About: "a device with Tasmota", Needs: []string{model.SecretPassword},
+			Outlet: model.Outlet{Driver: model.DriverTasmota, Tasmota: model.TasmotaOutlet{Address: address}},
+		}}, nil
 	case "10.0.0.32":
 		return []model.FoundDevice{{About: "an old plug", Outlet: model.Outlet{
 			Driver: model.DriverHTTP, HTTP: model.HTTPOutlet{OnURL: "http://10.0.0.32/on", OffURL: "http://10.0.0.32/off"},
 		}}}, nil
 	}
 	return nil, nil
+}
+
+// Discover finds what Probe finds at two addresses.
+func (l *testLab) Discover(ctx context.Context) ([]model.FoundDevice, error) {
+	var all []model.FoundDevice
+	for _, address := range []string{"10.0.0.30", "10.0.0.33"} {
+		found, err := l.Probe(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
 }
 
 // TestOutlet answers what is known of the outlet.

@@ -147,7 +147,7 @@ it is found out what answers there. A device's password never stands in the comm
 outlets that feed them: hypervisor edit NAME --outlet …`),
 		n.edit("outlet edit rack --requires switch"),
 		n.remove("Remove outlets that no hypervisor and no other outlet names."),
-		switchOutlet(s, true), switchOutlet(s, false), cycleOutlet(s), testOutlet(s),
+		switchOutlet(s, true), switchOutlet(s, false), cycleOutlet(s), testOutlet(s), discoverOutlets(s),
 	)
 }
 
