@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -188,6 +189,9 @@ func phaseLine(r *hvRow, now time.Time, w int) line {
 		return l
 	case model.PhaseApplying:
 		l := text(inkBusy, signRun+" applying ")
+		if r.run != nil && r.run.Summary.Total > 0 && w < 19 {
+			return append(l, span{fmt.Sprintf("%d/%d", r.run.Summary.Done, r.run.Summary.Total), inkText})
+		}
 		if r.run != nil && r.run.Summary.Total > 0 {
 			l = append(l, bar(r.run.Summary.Done, r.run.Summary.Total, min(max(w-18, 4), 16))...)
 		}

@@ -47,6 +47,8 @@ func TestScreens(t *testing.T) {
 		{"watts", "4 end w"},
 		{"watts-year", "4 end w y"},
 		{"watts-none", "4 home down w"},
+		{"plots", "end up w"},
+		{"plots-lab", "W"},
 		{"power-off", "o"},
 		{"approve", "end y"},
 		{"palette", ": t h"},

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -82,7 +83,7 @@ func (s *home) draw(a *app, w, h int) []line {
 	case len(s.list.keys) == 0:
 		return append(top, s.empty()...)
 	case w >= wide:
-		lw := min(max(w*2/3, 82), 100)
+		lw := min(max(w*2/3, 84), 104)
 		var right []line
 		if chosen != nil {
 			right = hypervisorPane(a, chosen, w-lw-2, body)
@@ -112,7 +113,7 @@ func (s *home) left(a *app, w, h int) []line {
 	out = append(out, make([]line, h-plotHeight-len(out))...)
 	recent := model.Recent(a.cache.status, model.Names(a.cache.state.Outlets))
 	out = append(out, text(inkHead, " WATTS OF THE LAB, LAST HOUR"))
-	return append(out, chart(recent, w-2, plotHeight-2)...)
+	return append(out, chart(recent, scale{say: watts}, w-2, plotHeight-2)...)
 }
 
 // notes takes as much room as there is to say. While it is looked at the room
@@ -153,6 +154,7 @@ const (
 	colName = iota
 	colPower
 	colAgent
+	colLoad
 	colMemory
 	colGuests
 	colState
@@ -163,16 +165,14 @@ const (
 func (s *home) columns(a *app, w int) []column {
 	cols := []column{
 		colName:   {head: "NAME", w: s.name},
-		colPower:  {head: "POWER", w: 5, drop: 3},
-		colAgent:  {head: "AGENT", w: 7, drop: 4},
-		colMemory: {head: "MEMORY", w: 6, drop: 6, right: true},
-		colGuests: {head: "GUESTS", w: 6, drop: 2, right: true},
-		colState:  {head: "STATE", w: 19, grow: true},
-		colWatts:  {head: "WATTS", w: 6, drop: 5, right: true},
+		colPower:  {head: "POWER", w: 5, drop: 2},
+		colAgent:  {head: "AGENT", w: 7, drop: 3},
+		colLoad:   {head: "LOAD", w: 4, drop: 6, right: true},
+		colMemory: {head: "MEM", w: 4, drop: 5, right: true},
+		colGuests: {head: "GUESTS", w: 6, drop: 1, right: true},
+		colState:  {head: "STATE", w: 16, grow: true},
+		colWatts:  {head: "WATTS", w: 6, drop: 4, right: true},
 		colHour:   {head: "LAST HOUR", w: 9, drop: 7, unsortable: true},
-	}
-	if w < 60 {
-		cols[colState].w = 16
 	}
 	if !a.cache.metered {
 		cols = cols[:colWatts]
@@ -194,7 +194,8 @@ func (s *home) table(a *app, w, h int) []line {
 			colName:   text(inkName, r.Name),
 			colPower:  {{sign, colour}, {" " + word, colour}},
 			colAgent:  text(agentInk, agent),
-			colMemory: memoryGiven(r),
+			colLoad:   loadCell(r),
+			colMemory: memoryCell(r),
 			colGuests: guests(r),
 			colState:  phaseLine(r, a.now, ws[colState]),
 		}
@@ -210,17 +211,41 @@ func (s *home) table(a *app, w, h int) []line {
 	})
 }
 
-// memoryGiven is how much of a machine's memory its guests get, in percent.
-func memoryGiven(r *hvRow) line {
-	total := r.st.Facts.MemoryMiB
-	if total == 0 {
+// loadCell is the load of a machine: more than it has CPUs is worth a look.
+func loadCell(r *hvRow) line {
+	if r.st.Load == nil {
 		return text(inkDim, "–")
 	}
 	colour := inkText
-	if r.given > total {
+	if n := r.st.Facts.CPUs; n > 0 && r.st.Load.Load5 > float64(n) {
 		colour = inkWarn
 	}
-	return text(colour, fmt.Sprintf("%d %%", r.given*100/total))
+	return text(colour, loadNumber(r.st.Load.Load1))
+}
+
+// loadNumber says a load average in four columns.
+func loadNumber(v float64) string {
+	digits := 2
+	switch {
+	case v >= 99.5:
+		digits = 0
+	case v >= 9.95:
+		digits = 1
+	}
+	return strconv.FormatFloat(v, 'f', digits, 64)
+}
+
+// memoryCell is how much of a machine's memory is used.
+func memoryCell(r *hvRow) line {
+	if r.st.Load == nil || r.st.Load.MemoryMiB == 0 {
+		return text(inkDim, "–")
+	}
+	used := r.st.Load.MemoryUsedMiB * 100 / r.st.Load.MemoryMiB
+	colour := inkText
+	if used >= 90 {
+		colour = inkWarn
+	}
+	return text(colour, strconv.Itoa(used)+"%")
 }
 
 // guests says how many guests run of how many that should.

@@ -64,7 +64,8 @@ func (s *hypervisor) draw(a *app, w, h int) []line {
 	}
 	var top []line
 	if h >= 14 {
-		top = append(overview(a, r, w), nil)
+		top = overview(a, r, w)
+		top = append(top[:min(len(top), h-8)], nil) // the list needs the rest
 	} else {
 		top = []line{append(line{{" ", inkText}}, phaseLine(r, a.now, w)...)}
 	}
@@ -93,12 +94,19 @@ func overview(a *app, r *hvRow, w int) []line {
 		power = append(power, span{"   agent ", inkDim})
 		out = append(out, fact("power", append(power, agentLine(a, r)...)))
 	}
-	out = append(out, factParts("machine", machine(r), w)...)
-	out = append(out, factParts("config", []string{r.Platform, r.Network, "policy " + r.Policy}, w)...)
+	parts := machine(r)
+	if w < 50 {
+		parts = parts[:min(len(parts), 2)] // the facts have the rest
+	}
+	out = append(out, factParts("machine", parts, w)...)
+	out = append(out, factParts("uses", uses(r), w)...)
 	out = append(out,
 		fact("applied", applied(a, r)),
 		fact("outlets", append(text(inkText, orNone(strings.Join(r.Outlets, ", "))+"  "), share(a, r, w-14-width(strings.Join(r.Outlets, ", ")))...)),
 	)
+	if w >= 50 {
+		out = append(out, factParts("config", []string{r.Platform, r.Network, "policy " + r.Policy}, w)...)
+	}
 	if st := r.st.Salt; st != nil {
 		out = append(out, fact("salt", saltLine(*st)))
 	}
@@ -157,6 +165,19 @@ func machine(r *hvRow) []string {
 		}
 	}
 	return parts
+}
+
+// uses is what a machine uses now; "–" where its agent does not say.
+func uses(r *hvRow) []string {
+	l := r.st.Load
+	if l == nil {
+		return nil
+	}
+	return []string{
+		fmt.Sprintf("CPU %d %%", l.CPUPercent),
+		fmt.Sprintf("%s of %s", mebibytes(l.MemoryUsedMiB), mebibytes(l.MemoryMiB)),
+		fmt.Sprintf("load %s %s %s", loadNumber(l.Load1), loadNumber(l.Load5), loadNumber(l.Load15)),
+	}
 }
 
 func applied(a *app, r *hvRow) line {

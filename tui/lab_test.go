@@ -338,6 +338,13 @@ func newLab() *fakeLab {
 	return l
 }
 
+func load(cpu, used int, load1 float64) *model.Load {
+	return &model.Load{
+		CPUPercent: cpu, MemoryUsedMiB: used, MemoryMiB: 15872, Load1: load1, Load5: load1 * 0.9, Load15: load1 * 0.8, Booted: noon.Add(-50 * time.Hour),
+		Pools: []model.PoolLoad{{Name: "default", CapacityMiB: 230000, AvailableMiB: 81000}, {Name: "fast", CapacityMiB: 470000, AvailableMiB: 12000}},
+	}
+}
+
 func busyStatus(l *fakeLab) model.Status {
 	on := func(names ...string) []model.Guest {
 		var out []model.Guest
@@ -394,15 +401,15 @@ func busyStatus(l *fakeLab) model.Status {
 		Hypervisors: map[string]model.HypervisorStatus{
 			"thinkpad": {
 				Power: model.PowerOn, Agent: model.AgentOnline, AgentSince: noon.Add(-3 * time.Hour), Phase: model.PhaseApplying, Run: 41, LastRun: 38,
-				DesiredDigest: "4f", AppliedDigest: "3e", AppliedAt: noon.Add(-7 * time.Minute), Facts: facts, Guests: on("db"),
+				Load: load(34, 6240, 1.27), DesiredDigest: "4f", AppliedDigest: "3e", AppliedAt: noon.Add(-7 * time.Minute), Facts: facts, Guests: on("db"),
 			},
 			"nuc": {
 				Power: model.PowerOn, Agent: model.AgentOnline, AgentSince: noon.Add(-50 * time.Hour), Phase: model.PhaseRetrying, LastRun: 39, RetryAt: noon.Add(3 * time.Minute),
-				AppliedAt: noon.Add(-26 * time.Hour), Error: l.runs[39].Error, Facts: facts, Guests: on("dns", "media"),
+				Load: load(3, 3980, 0.08), AppliedAt: noon.Add(-26 * time.Hour), Error: l.runs[39].Error, Facts: facts, Guests: on("dns", "media"),
 			},
 			"tower": {
 				Power: model.PowerOn, Agent: model.AgentOnline, AgentSince: noon.Add(-10 * time.Minute), Phase: model.PhaseWaiting, Run: 40, LastRun: 36,
-				AppliedAt: noon.Add(-3 * 24 * time.Hour), Facts: facts, Guests: on("games"),
+				Load: load(92, 14700, 11.4), AppliedAt: noon.Add(-3 * 24 * time.Hour), Facts: facts, Guests: on("games"),
 			},
 			"pi5": {Power: model.PowerUnknown, Agent: model.AgentNever, Phase: model.PhaseNew},
 		},

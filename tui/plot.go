@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -13,15 +14,19 @@ import (
 	"homelab/model"
 )
 
-// plot shows the watts of some outlets over the last hour, day or year.
+// plot shows what outlets drew, and what machines and guests used, over the
+// last hour, day or year: as many curves as there is room for.
 type plot struct {
-	name string // of the machine or the outlet; empty is the lab
+	name string // of the machine, the VM or the outlet; empty is the lab
 	kind model.Kind
 	span model.Span
 
 	points []model.WattPoint
-	read   model.Span // that points are of
+	loads  map[model.Ref][]model.LoadPoint
+	read   model.Span // that they are of
 	err    error
+	first  int // of the curves, that is drawn on top
+	more   int // curves that there is no room for
 }
 
 var plotSpans = []model.Span{model.SpanHour, model.SpanDay, model.SpanYear}
@@ -31,10 +36,13 @@ func newPlot(kind model.Kind, name string) *plot {
 }
 
 func (s *plot) title() string {
-	if s.name == "" {
-		return "Watts of the lab"
+	switch {
+	case s.kind == model.KindOutlet:
+		return "Watts of " + s.name
+	case s.name == "":
+		return "Plots of the lab"
 	}
-	return "Watts of " + s.name
+	return "Plots of " + s.name
 }
 
 // outlets are those that are plotted.
@@ -44,8 +52,25 @@ func (s *plot) outlets(a *app) []string {
 		return a.cache.state.Hypervisors[s.name].Outlets
 	case model.KindOutlet:
 		return []string{s.name}
+	case model.KindVM:
+		return nil
 	}
 	return model.Names(a.cache.state.Outlets)
+}
+
+// loaded are those whose load is plotted.
+func (s *plot) loaded(a *app) []model.Ref {
+	switch s.kind {
+	case model.KindOutlet:
+		return nil
+	case "":
+		var refs []model.Ref
+		for i := range a.cache.hvs {
+			refs = append(refs, model.Ref{Kind: model.KindHypervisor, Name: a.cache.hvs[i].Name})
+		}
+		return refs
+	}
+	return []model.Ref{{Kind: s.kind, Name: s.name}}
 }
 
 func (s *plot) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
@@ -53,7 +78,7 @@ func (s *plot) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
 	if dirty != nil && !minute {
 		return nil
 	}
-	outlets, span := s.outlets(a), s.span
+	outlets, of, span := s.outlets(a), s.loaded(a), s.span
 	return a.async(func(ctx context.Context) done {
 		history, err := a.lab.WattHistory(ctx, outlets, span)
 		var each [][]model.WattPoint
@@ -61,9 +86,10 @@ func (s *plot) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
 			each = append(each, history[name])
 		}
 		sum := model.AddWatts(each...)
+		loads, loadErr := a.lab.LoadHistory(ctx, of, span)
 		return func(*app) tea.Cmd {
 			if span == s.span {
-				s.points, s.err, s.read = sum, err, span
+				s.points, s.loads, s.err, s.read = sum, loads, errors.Join(err, loadErr), span
 			}
 			return nil
 		}
@@ -85,11 +111,21 @@ func (s *plot) actions(*app) []action {
 		at := slices.Index(plotSpans, s.span)
 		return set(plotSpans[(at+len(plotSpans)-1)%len(plotSpans)])(a)
 	}}
+	move := func(by int) func(*app) tea.Cmd {
+		return func(*app) tea.Cmd {
+			if s.first+by >= 0 && by <= s.more {
+				s.first += by
+			}
+			return nil
+		}
+	}
 	return []action{
 		next, back,
 		{binding: keySpanHour, do: set(model.SpanHour)},
 		{binding: keySpanDay, do: set(model.SpanDay)},
 		{binding: keySpanYear, do: set(model.SpanYear)},
+		action{binding: keyCurve, do: move(1)}.only(s.more > 0),
+		action{binding: keyCurveBack, do: move(-1)}.only(s.first > 0),
 	}
 }
 
@@ -109,34 +145,67 @@ func (s *plot) draw(a *app, w, h int) []line {
 	case s.read != s.span:
 		return append(out, nil, text(inkDim, "  reading …"))
 	}
-	measured := make([]float64, len(s.points))
-	for i, p := range s.points {
-		measured[i] = p.Watts
-	}
-	if !slices.ContainsFunc(measured, func(v float64) bool { return !math.IsNaN(v) }) {
+	all := s.curves(a)
+	if len(all) == 0 {
 		return append(out, nil, text(inkText, "  Nothing was measured in the last "+string(s.span)+"."), nil,
-			text(inkDim, "  It needs an outlet with a meter; points come once a minute."))
+			text(inkDim, "  "+either(s.kind == model.KindOutlet, "It needs an outlet with a meter", "It needs an agent that is connected, or an outlet with a meter")+"; points come once a minute."))
 	}
-	foot := s.summary(a, measured)
-	out = append(out, chart(measured, w, max(h-len(out)-len(foot)-1, 2))...)
-	return append(append(out, s.axis(a, w)), foot...)
+	if len(all) == 1 && all[0].watts {
+		s.first, s.more = 0, 0
+		foot := s.summary(a, all[0].of)
+		out = append(out, chart(all[0].of, all[0].scale, w, max(h-len(out)-len(foot)-1, 2))...)
+		return append(append(out, s.axis(a, w, all[0].from)), foot...)
+	}
+	curves := s.stack(a, all, w, h-1)
+	if s.more > 0 {
+		out[0] = spread(out[0], line{{"↓ ", inkKey}, {strings.ToLower(all[len(all)-s.more].name) + " ", inkDim}}, w)
+	}
+	return append(out, curves...)
 }
 
-const axisWidth = 8 // of the numbers left of a chart
+// leastCurve is the height of a curve with its heading below which it is not
+// worth drawing.
+const leastCurve = 6
+
+// stack draws as many curves as there is room for, one above the other over
+// one axis.
+func (s *plot) stack(a *app, all []curve, w, h int) []line {
+	s.first = min(s.first, len(all)-1)
+	fit := max(min((h-1)/leastCurve, len(all)-s.first), 1)
+	s.more = len(all) - s.first - fit
+	each := (h - 1) / fit
+	var out []line
+	for _, c := range all[s.first : s.first+fit] {
+		out = append(out, c.heading(a.now, s.span, w))
+		out = append(out, chart(c.of, c.scale, w, max(each-1, 2))...)
+	}
+	return append(out, s.axis(a, w, all[0].from))
+}
+
+const axisWidth = 10 // of the numbers left of a chart
+
+// scale is what a curve is measured by.
+type scale struct {
+	top float64 // of the chart; 0 is a round number above the highest
+	say func(float64) string
+}
 
 // chart draws a curve as blocks, h lines high, with numbers at its left.
-func chart(points []float64, w, h int) []line {
+func chart(points []float64, by scale, w, h int) []line {
 	cols := resample(points, max(w-axisWidth-1, 1))
-	top := nice(highest(points))
+	top := by.top
+	if top == 0 {
+		top = nice(highest(points))
+	}
 	out := make([]line, h)
 	for row := range out {
 		label := ""
 		switch row {
 		case 0:
-			label = watts(top)
+			label = by.say(top)
 		case h / 2:
-			if h >= 5 {
-				label = watts(top * float64(h-h/2) / float64(h))
+			if h >= 5 && h%2 == 0 {
+				label = by.say(top / 2)
 			}
 		case h - 1:
 			label = "0"
@@ -190,8 +259,8 @@ func nice(v float64) float64 {
 }
 
 // axis names the moments under a chart.
-func (s *plot) axis(a *app, w int) line {
-	from := s.points[0].At.In(a.now.Location())
+func (s *plot) axis(a *app, w int, from time.Time) line {
+	from = from.In(a.now.Location())
 	mid := from.Add(s.span.Length() / 2)
 	format := "15:04"
 	if s.span == model.SpanYear {

@@ -191,6 +191,13 @@ func factLines(a *app, r *hvRow, w int) []line {
 	for i, p := range r.Pools {
 		out = append(out, one(either(i == 0, "pools", ""), p.Name+" at "+p.Path))
 	}
+	if l := r.st.Load; l != nil {
+		out = append(out, nil, head("USES"), one("CPU", strconv.Itoa(l.CPUPercent)+" %"), one("memory", mebibytes(l.MemoryUsedMiB)+" of "+mebibytes(l.MemoryMiB)),
+			one("load", loadNumber(l.Load1)+" "+loadNumber(l.Load5)+" "+loadNumber(l.Load15)), one("up since", moment(a.now, l.Booted)))
+		for _, p := range l.Pools {
+			out = append(out, one("pool "+p.Name, mebibytes(p.AvailableMiB)+" free of "+mebibytes(p.CapacityMiB)))
+		}
+	}
 	return append(out, one("changed", age(a.now, r.Changed)+", revision "+strconv.FormatUint(r.Version, 10)))
 }
 

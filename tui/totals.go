@@ -64,14 +64,9 @@ func (a *app) sums(w int) []line {
 		{"MACHINES UP", outOf(c.machine, false), 13},
 		{"GUESTS RUNNING", outOf(c.guest, true), 16},
 	}
-	given, total := 0, 0
-	for i := range c.hvs {
-		if r := &c.hvs[i]; isUp(r.st) {
-			given, total = given+r.given, total+r.st.Facts.MemoryMiB
-		}
-	}
-	if total > 0 {
-		all = append(all, summed{"MEMORY GIVEN", append(text(inkName, mebibytes(given)), span{" of " + mebibytes(total), inkDim}), 22})
+	if cpu, used, total := c.use(); total > 0 {
+		all = append(all, summed{"CPU", text(inkName, percent(cpu)), 7},
+			summed{"MEMORY IN USE", append(text(inkName, mebibytes(used)), span{" of " + mebibytes(total), inkDim}), 23})
 	}
 	if drawn, cost := c.drawn(); drawn != nil {
 		drawn[0].ink = inkName
@@ -91,6 +86,22 @@ func (a *app) sums(w int) []line {
 		values = append(values, s.now.fit(s.w)...)
 	}
 	return []line{heads, values}
+}
+
+// use is what the machines that say so use together: CPU in percent, and memory
+// in MiB.
+func (c *cache) use() (cpu float64, used, total int) {
+	cpus := 0.0
+	for i := range c.hvs {
+		l := c.hvs[i].st.Load
+		if l == nil {
+			continue
+		}
+		n := float64(max(c.hvs[i].st.Facts.CPUs, 1))
+		cpu, cpus = cpu+float64(l.CPUPercent)*n, cpus+n
+		used, total = used+l.MemoryUsedMiB, total+l.MemoryMiB
+	}
+	return cpu / cpus, used, total
 }
 
 // outOf says how many there are of how many there should be; fewer is worth a
