@@ -135,14 +135,14 @@ func changed(b, a *Placement) (Impact, bool) {
 		}
 	case a.Root && slices.Contains(impact.DisksLost, DiskRoot):
 		impact.Action = ActionRecreate
-	case len(impact.DisksLost) > 0:
+	case len(impact.DisksLost) > 0, len(grown(b, a)) > 0:
 		impact.Action = ActionChange
 	}
 	if !a.Root && !a.Extra && impact.Action != "" {
 		impact.Action = ActionDestroy
 	}
 	if impact.Action == ActionChange || impact.Action == ActionRestart || impact.Action == ActionStart || impact.Action == ActionStop {
-		impact.Note = lateNote(impact)
+		impact.Note = join(growNote(grown(b, a), a.Domain), lateNote(impact))
 	}
 	impact.Running = b.Domain && b.Running && impact.Action.hurts()
 	return impact, impact.Action != ""
@@ -164,6 +164,18 @@ func guestAction(b, a *Placement, anew bool) Action {
 		return ActionChange
 	}
 	return ""
+}
+
+// grown are the disks that stay and get larger, which the agent does at once.
+func grown(b, a *Placement) []string {
+	var disks []string
+	if b.Root && a.Root && a.DiskGiB > b.DiskGiB && a.Name == b.Name && a.Rebuild == b.Rebuild {
+		disks = append(disks, DiskRoot)
+	}
+	if b.Extra && a.Extra && a.ExtraGiB > b.ExtraGiB && a.Name == b.Name && a.ExtraPool == b.ExtraPool {
+		disks = append(disks, DiskExtra)
+	}
+	return disks
 }
 
 // hurts tells whether a guest that is on is interrupted by the action.

@@ -37,7 +37,14 @@ func TestPreview(t *testing.T) {
 		}},
 		{"no extra disk", lab(), web(func(v *model.VM) { v.ExtraDiskGiB = 0 }), []string{"thinkpad: web is restarted (extra_disk_gib) and its extra disk is lost"}},
 		{"another pool", lab(), web(func(v *model.VM) { v.ExtraPool = "storage" }), []string{"thinkpad: web is restarted (extra_pool) and its extra disk is lost"}},
-		{"larger extra disk", lab(), web(func(v *model.VM) { v.ExtraDiskGiB = 9 }), []string{"thinkpad: web is changed in place (extra_disk_gib); the extra disk keeps its size until it is made anew"}},
+		{"larger extra disk", lab(), web(func(v *model.VM) { v.ExtraDiskGiB = 9 }), []string{"thinkpad: web is changed in place (extra_disk_gib); its extra disk grows in place, and the guest makes use of that itself"}},
+		{"larger root disk", lab(), web(func(v *model.VM) { v.DiskGiB = 9 }), []string{"thinkpad: web is changed in place (disk_gib); its root disk grows in place, and the root file system at the guest's next boot"}},
+		{"larger disks and more memory", lab(), web(func(v *model.VM) { v.DiskGiB, v.ExtraDiskGiB, v.MemoryMiB = 9, 9, 2048 }), []string{"thinkpad: web is restarted (memory_mib, disk_gib and extra_disk_gib); its disks stay; its root and extra disks grow in place, and the root file system at the guest's next boot"}},
+		{"larger root disk of one that is disabled", off, web(func(v *model.VM) { v.DiskGiB = 9 }), []string{"thinkpad: web is changed in place (disk_gib); its root disk grows in place"}},
+		{"larger root disk with a rebuild", lab(), web(func(v *model.VM) { v.DiskGiB = 9; v.Rebuild++ }), []string{"thinkpad: web is recreated (rebuild and disk_gib) and its root disk is lost"}},
+		{"name servers of its own", with(t, lab(), web(func(v *model.VM) { v.IP = "10.0.0.5" })), web(func(v *model.VM) { v.DNS, v.Gateway = []string{"10.0.0.53"}, "10.0.0.9" }), []string{
+			"thinkpad: web is changed in place (dns and gateway); dns and gateway reach the guest when it is rebuilt",
+		}},
 		{"stop", lab(), web(func(v *model.VM) { v.Running = false }), []string{"thinkpad: web is shut down (running)"}},
 		{"start", stopped, web(func(v *model.VM) { v.Running = true }), []string{"thinkpad: web is started (running)"}},
 		{"image", lab(), web(func(v *model.VM) { v.Image = "fedora" }), []string{"thinkpad: web is changed in place (image); image reaches the guest when it is rebuilt"}},
@@ -121,6 +128,65 @@ func TestProtection(t *testing.T) {
 	moved := with(t, lab(), edit("thinkpad", func(h *model.Hypervisor) { h.Pools = []model.Pool{{Name: "default", Path: "/elsewhere"}} }))
 	if err := model.CheckTransition(lab(), moved, nil); err != nil {
 		t.Errorf("pool before the first run: %v", err)
+	}
+}
+
+func TestDisksNeverShrink(t *testing.T) {
+	const id = "000000000001"
+	before := with(t, lab(), changeVM("web", func(v *model.VM) { v.DiskGiB, v.ExtraDiskGiB = 20, 10 }))
+	kept := map[string][]model.Disk{"thinkpad": {{VM: id, Disk: model.DiskRoot}, {VM: id, Disk: model.DiskExtra}}}
+	tests := []struct {
+		name    string
+		change  func(*model.VM)
+		refused string
+	}{
+		{"larger", func(v *model.VM) { v.DiskGiB, v.ExtraDiskGiB = 21, 11 }, ""},
+		{"smaller", func(v *model.VM) { v.DiskGiB = 19 }, `disk_gib "19" is less than the 20 GiB of its root disk`},
+		{"the image's own", func(v *model.VM) { v.DiskGiB = 0 }, `disk_gib "0"`},
+		{"smaller and made anew", func(v *model.VM) { v.DiskGiB = 19; v.Rebuild++ }, ""},
+		{"smaller extra disk", func(v *model.VM) { v.ExtraDiskGiB = 9 }, "extra_disk_gib"},
+		{"no extra disk", func(v *model.VM) { v.ExtraDiskGiB = 0 }, ""},
+		{"smaller extra disk elsewhere", func(v *model.VM) { v.ExtraDiskGiB, v.ExtraPool = 9, "storage" }, ""},
+		{"extra disk of another format", func(v *model.VM) { v.ExtraFormat = "raw" }, "extra_format"},
+		{"extra disk of the same format", func(v *model.VM) { v.ExtraFormat = "qcow2" }, ""},
+	}
+	for _, tt := range tests {
+		after := with(t, before, changeVM("web", tt.change))
+		err := model.CheckTransition(before, after, kept)
+		if (tt.refused == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.refused) {
+			t.Errorf("%s: got %v", tt.name, err)
+		}
+		if err := model.CheckTransition(before, after, nil); err != nil {
+			t.Errorf("%s before there is a disk: %v", tt.name, err)
+		}
+	}
+}
+
+func TestPoolsInUse(t *testing.T) {
+	storage := func(change func(*model.Pool)) model.Edit {
+		return edit("thinkpad", func(h *model.Hypervisor) {
+			h.Pools = slices.Clone(h.Pools)
+			change(&h.Pools[1])
+		})
+	}
+	before := with(t, lab(), changeVM("web", func(v *model.VM) { v.ExtraPool = "storage" }), storage(func(p *model.Pool) { p.TmpfsMiB = 64 }))
+	kept := map[string][]model.Disk{"thinkpad": {{VM: "000000000001", Disk: model.DiskExtra}}}
+	tests := []struct {
+		name    string
+		edit    model.Edit
+		refused string
+	}{
+		{"larger", storage(func(p *model.Pool) { p.TmpfsMiB = 128 }), ""},
+		{"smaller", storage(func(p *model.Pool) { p.TmpfsMiB = 32 }), "another file system"},
+		{"a folder", storage(func(p *model.Pool) { p.TmpfsMiB = 0 }), "another file system"},
+		{"elsewhere", storage(func(p *model.Pool) { p.Path = "/x" }), "cannot be moved to /x"},
+		{"removed", edit("thinkpad", func(h *model.Hypervisor) { h.Pools = h.Pools[:1] }), "any more, and the VM's extra disk lies there"},
+	}
+	for _, tt := range tests {
+		err := model.Check(before, with(t, before, tt.edit), kept)
+		if (tt.refused == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.refused) {
+			t.Errorf("%s: got %v", tt.name, err)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ type Placement struct {
 	Extra      bool   `json:"extra"`      // it has an extra disk
 	ExtraPool  string `json:"extra_pool"` // of the extra disk
 	Rebuild    int    `json:"rebuild"`
-	Image      string `json:"image,omitempty"` // path of the image
+	Image      string `json:"image,omitempty"` // source of the image
 	DiskGiB    int    `json:"disk_gib,omitempty"`
 	ExtraGiB   int    `json:"extra_disk_gib,omitempty"`
 	Accel      string `json:"accel,omitempty"` // of the hypervisor

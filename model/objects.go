@@ -64,8 +64,11 @@ type VM struct {
 	DiskGiB      int      `json:"disk_gib"`       // root disk; 0 is the image's own size
 	ExtraDiskGiB int      `json:"extra_disk_gib"` // 0 is no extra disk
 	ExtraPool    string   `json:"extra_pool"`     // pool of the extra disk; empty is "default"
+	ExtraFormat  string   `json:"extra_format"`   // of the extra disk: qcow2 or raw; empty is qcow2
 	NICs         int      `json:"nics"`
 	IP           string   `json:"ip"`          // address with prefix of the first NIC; empty is DHCP
+	Gateway      string   `json:"gateway"`     // of its static address; empty is the settings'
+	DNS          []string `json:"dns"`         // name servers beside its static address; none: the settings'
 	Shares       []string `json:"shares"`      // that it mounts on demand
 	SaltMaster   string   `json:"salt_master"` // empty is the settings' default
 	Enabled      bool     `json:"enabled"`     // has a domain while its profile is active
@@ -130,10 +133,13 @@ type Hypervisor struct {
 	Meta
 }
 
-// Pool is a directory pool of libvirt on one hypervisor, made by its agent.
+// Pool is a pool of libvirt on one hypervisor, made by its agent: a folder, or
+// what is mounted there.
 type Pool struct {
-	Name string `json:"name"`
-	Path string `json:"path"` // absolute, on the hypervisor
+	Name     string `json:"name"`
+	Path     string `json:"path"`                // absolute, on the hypervisor
+	NFS      string `json:"nfs,omitempty"`       // HOST:/EXPORT that is mounted at Path; empty is none
+	TmpfsMiB int    `json:"tmpfs_mib,omitempty"` // size of the memory file system at Path; 0 is none
 }
 
 // Profile is a named set of VMs. Exactly one profile is active.
@@ -144,11 +150,16 @@ type Profile struct {
 	Meta
 }
 
-// Image is a base disk image that root disks are copy-on-write overlays of.
+// Image is a base disk image that root disks are copy-on-write overlays of. It
+// has either a path or a URL.
 type Image struct {
-	Name     string `json:"name"`
-	Path     string `json:"path"`     // absolute, on the hypervisor
-	Checksum string `json:"checksum"` // sha256:HEX or sha512:HEX of the file; may be empty
+	Name string `json:"name"`
+	Path string `json:"path"` // absolute, on the hypervisor
+	URL  string `json:"url"`  // http, https or file; its agent fetches it
+	// Checksum is sha256:HEX or sha512:HEX of the file, the URL of a list of
+	// checksums that the publisher keeps, or ChecksumNone. Empty is as that,
+	// and possible with a path only.
+	Checksum string `json:"checksum"`
 	Meta
 }
 

@@ -117,6 +117,48 @@ func MAC(id string, nic int) string {
 	return fmt.Sprintf("52:54:%02x:%02x:%02x:%02x", sum[0], sum[1], sum[2], sum[3])
 }
 
+// String is the pool as ParsePool reads it, such as "storage=/srv/storage",
+// "nas=/srv/nas nfs:nas.lan:/vms" and "ramdisk=/srv/ramdisk tmpfs:4GiB".
+func (p Pool) String() string {
+	text := p.Name + "=" + p.Path
+	switch {
+	case p.NFS != "":
+		text += " nfs:" + p.NFS
+	case p.TmpfsMiB > 0 && p.TmpfsMiB%1024 == 0:
+		text += fmt.Sprintf(" tmpfs:%dGiB", p.TmpfsMiB/1024)
+	case p.TmpfsMiB > 0:
+		text += fmt.Sprintf(" tmpfs:%dMiB", p.TmpfsMiB)
+	}
+	return text
+}
+
+// ParsePool reads a pool in one line.
+func ParsePool(s string) (Pool, error) {
+	bad := fmt.Errorf("%q is no pool: write name=/path, name=/path nfs:HOST:/EXPORT or name=/path tmpfs:4GiB", s)
+	at, source, mounted := strings.Cut(strings.TrimSpace(s), " ")
+	name, dir, ok := strings.Cut(at, "=")
+	if !ok || !strings.HasPrefix(dir, "/") {
+		return Pool{}, bad
+	}
+	p := Pool{Name: name, Path: dir}
+	if !mounted {
+		return p, nil
+	}
+	switch kind, what, _ := strings.Cut(strings.TrimSpace(source), ":"); kind {
+	case "nfs":
+		p.NFS = what
+	case "tmpfs":
+		n, err := ParseMiB(what)
+		if err != nil {
+			return Pool{}, err
+		}
+		p.TmpfsMiB = n
+	default:
+		return Pool{}, bad
+	}
+	return p, nil
+}
+
 // SplitNetwork reads the network of a hypervisor: macvtap:IFACE, bridge:NAME
 // or nat:NETWORK.
 func SplitNetwork(s string) (kind, name string, err error) {

@@ -10,6 +10,19 @@ import (
 	"homelab/model"
 )
 
+func TestPoolsInALine(t *testing.T) {
+	for _, text := range []string{"default=/var/lib/libvirt/images", "nas=/srv/nas nfs:nas.lan:/volume1/vms", "ramdisk=/srv/r tmpfs:4GiB", "r=/srv/r tmpfs:300MiB"} {
+		if p, err := model.ParsePool(text); err != nil || p.String() != text {
+			t.Errorf("%q: %q, %v", text, p, err)
+		}
+	}
+	for _, text := range []string{"", "x", "x=rel", "x=/a zfs:b", "x=/a tmpfs:lots"} {
+		if p, err := model.ParsePool(text); err == nil {
+			t.Errorf("%q is %q", text, p)
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	const bad = -1
 	for text, want := range map[string][2]int{

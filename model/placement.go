@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
@@ -34,7 +35,7 @@ func placements(s *State, hypervisor string, vms []VM, kept map[Disk]bool, lab s
 			Domain:  vm.Enabled && slices.Contains(vm.Profiles, active),
 			Running: vm.Running, Protected: vm.Protected,
 			MemoryMiB: vm.MemoryMiB, CPUs: vm.CPUs, NICs: vm.NICs, Rebuild: vm.Rebuild,
-			Image: s.Images[vm.Image].Path, DiskGiB: vm.DiskGiB,
+			Image: s.Images[vm.Image].Source(), DiskGiB: vm.DiskGiB,
 		}
 		p.Root = p.Domain || kept[Disk{vm.ID, DiskRoot}]
 		p.Extra = vm.ExtraDiskGiB > 0 && (p.Domain || kept[Disk{vm.ID, DiskExtra}])
@@ -87,29 +88,34 @@ func (s *State) Master(vm VM) string {
 
 // seedLines are the lines of all seeds that do not depend on the VM: those of
 // every guest, and those of guests with a static address.
-type seedLines struct{ all, static string }
+type seedLines struct{ all, dns, search string }
 
 func lineSeed(s *State) seedLines {
-	var all, static strings.Builder
+	var all, dns, search strings.Builder
 	line(&all, "guest_user", s.Settings.GuestUser)
 	line(&all, "ssh_keys", digest(s.Settings.SSHKeys))
 	line(&all, "timezone", s.Settings.Timezone)
 	line(&all, "locale", s.Settings.Locale)
 	line(&all, "packages", digest(s.Settings.Packages))
 	line(&all, "hosts", digest(s.GuestHosts()))
-	line(&static, "dns", strings.Join(s.Settings.DNS, ","))
-	line(&static, "search", strings.Join(s.Settings.Search, ","))
-	return seedLines{all.String(), static.String()}
+	line(&dns, "dns", strings.Join(s.Settings.DNS, ","))
+	line(&search, "search", strings.Join(s.Settings.Search, ","))
+	return seedLines{all.String(), dns.String(), search.String()}
 }
 
 func (l seedLines) of(s *State, vm VM) string {
 	var b strings.Builder
-	b.Grow(len(l.all) + len(l.static) + 128)
+	b.Grow(len(l.all) + len(l.dns) + len(l.search) + 128)
 	b.WriteString(l.all)
 	if p, err := ParseIP(vm.IP); err == nil && vm.IP != "" {
-		b.WriteString(l.static)
+		if len(vm.DNS) > 0 {
+			line(&b, "dns", strings.Join(vm.DNS, ","))
+		} else {
+			b.WriteString(l.dns)
+		}
+		b.WriteString(l.search)
 		line(&b, "ip", p.String())
-		line(&b, "gateway", addrText(Gateway(p, s.Settings.Gateway)))
+		line(&b, "gateway", addrText(Gateway(p, cmp.Or(vm.Gateway, s.Settings.Gateway))))
 	}
 	line(&b, "role", vm.Role)
 	role := s.Roles[vm.Role]

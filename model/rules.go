@@ -124,3 +124,9 @@ func isChecksum(s string) bool {
 	size := map[string]int{"sha256": 64, "sha512": 128}[kind]
 	return size > 0 && len(sum) == size && strings.Trim(sum, "0123456789abcdef") == ""
 }
+
+// isExport tells whether s is HOST:/EXPORT of NFS.
+func isExport(s string) bool {
+	host, dir, ok := strings.Cut(s, ":")
+	return ok && isHost(host) && (isPath(dir) || dir == "/") && !strings.ContainsAny(dir, " ,")
+}

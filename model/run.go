@@ -70,10 +70,17 @@ type Summary struct {
 type Resource struct {
 	Address string         `json:"address"` // terraform's, such as libvirt_domain.vm_0123456789ab
 	Label   string         `json:"label"`   // for people, such as "web domain"
-	Action  string         `json:"action"`  // create, update, delete or replace, as terraform calls them
+	Action  string         `json:"action"`  // create, update, delete or replace, as terraform calls them; or ActionFetch
 	Status  ResourceStatus `json:"status"`
 	Seconds float64        `json:"seconds,omitzero"` // so far, or that it took
+
+	DoneBytes  int64 `json:"done_bytes,omitzero"`  // of what is transferred
+	TotalBytes int64 `json:"total_bytes,omitzero"` // 0 is unknown
 }
+
+// ActionFetch is the action of a step that fetches an image. It comes before
+// terraform's, and is not in the summary.
+const ActionFetch = "fetch"
 
 // ResourceStatus is how far one step is.
 type ResourceStatus string
@@ -154,7 +161,7 @@ func (r *Run) foldResource(res Resource, at int) {
 	} else {
 		old, r.Resources[at] = r.Resources[at].Status, res
 	}
-	if !old.finished() && res.Status.finished() {
+	if !old.finished() && res.Status.finished() && res.Action != ActionFetch {
 		r.Summary.Done++
 	}
 }

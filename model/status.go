@@ -76,6 +76,7 @@ type HypervisorStatus struct {
 	Drift          []Drift         `json:"drift,omitempty"`
 	Lock           *StateLock      `json:"lock,omitempty"`            // nil: nobody holds terraform's state
 	ForeignVolumes []ForeignVolume `json:"foreign_volumes,omitempty"` // that are in the way of VMs
+	Images         []ImageFile     `json:"images,omitempty"`          // that its agent has put into the default pool
 	// Salt is what the master of the machines knows of this one; nil if none
 	// does. Configured counts the guests that its runs wait for.
 	Salt       *SaltStatus `json:"salt,omitempty"`

@@ -24,12 +24,14 @@ func Check(before, after *State, kept map[string][]Disk) error {
 
 // CheckTransition refuses what no single change may do: take a disk from a VM
 // that was protected, or its domain by a profile switch; change the platform
-// or a pool's path under what a hypervisor carries; lock the last admin out.
+// or a pool under what a hypervisor carries; shrink a disk; lock the last
+// admin out.
 func CheckTransition(before, after *State, kept map[string][]Disk) error {
 	return errors.Join(
 		checkProtected(before, after, kept),
 		checkPlatform(before, after, kept),
 		checkPools(before, after, kept),
+		checkDisks(before, after, kept),
 		checkAdmin(before, after),
 	)
 }
@@ -85,20 +87,21 @@ func checkPlatform(before, after *State, kept map[string][]Disk) error {
 func checkPools(before, after *State, kept map[string][]Disk) error {
 	var errs []error
 	for _, name := range Names(after.Hypervisors) {
-		paths := map[string]string{}
+		pools := map[string]Pool{}
 		for _, p := range after.Hypervisors[name].Pools {
-			paths[p.Name] = p.Path
+			pools[p.Name] = p
 		}
 		for _, p := range before.Hypervisors[name].Pools {
-			path, ok := paths[p.Name]
-			if !ok || path == p.Path || !poolUsed(before.VMsOn(name), diskSet(kept[name]), p.Name) {
+			now, ok := pools[p.Name]
+			grows := now.Path == p.Path && now.NFS == p.NFS && p.TmpfsMiB > 0 && now.TmpfsMiB >= p.TmpfsMiB
+			if !ok || now == p || grows || !poolUsed(before.VMsOn(name), diskSet(kept[name]), p.Name) {
 				continue
 			}
-			errs = append(errs, &FieldError{
-				Ref{KindHypervisor, name},
-				"pools", p.Name,
-				"cannot be moved to " + path + " while disks of VMs lie in it; add another pool",
-			})
+			rule := "cannot be moved to " + now.Path + " while disks of VMs lie in it; add another pool"
+			if now.Path == p.Path {
+				rule = "cannot become another file system while disks of VMs lie in it; add another pool"
+			}
+			errs = append(errs, &FieldError{Ref{KindHypervisor, name}, "pools", p.Name, rule})
 		}
 	}
 	return errors.Join(errs...)
@@ -110,6 +113,46 @@ func poolUsed(vms []VM, kept map[Disk]bool, pool string) bool {
 	return slices.ContainsFunc(vms, func(vm VM) bool {
 		return kept[Disk{vm.ID, DiskRoot}] && pool == DefaultPool || kept[Disk{vm.ID, DiskExtra}] && vm.Pool() == pool
 	})
+}
+
+// checkDisks keeps disks from shrinking, and extra ones from another format:
+// both would lose what is on them. Those that are made anew may differ.
+func checkDisks(before, after *State, kept map[string][]Disk) error {
+	now := make(map[string]VM, len(after.VMs))
+	for _, vm := range after.VMs {
+		now[vm.ID] = vm
+	}
+	var errs []error
+	for _, name := range Names(before.Hypervisors) {
+		var have map[Disk]bool
+		for _, b := range before.VMsOn(name) {
+			a, ok := now[b.ID]
+			if !ok || a.Hypervisor != b.Hypervisor || a.Name != b.Name || same(a, b) {
+				continue
+			}
+			if have == nil {
+				have = diskSet(kept[name])
+			}
+			errs = append(errs, checkShrink(b, a, have))
+		}
+	}
+	return bounded(slices.DeleteFunc(errs, func(err error) bool { return err == nil }))
+}
+
+func checkShrink(b, a VM, have map[Disk]bool) error {
+	refuse := func(field, value, rule string) error {
+		return &FieldError{Ref{KindVM, a.Name}, field, value, rule}
+	}
+	extra := have[Disk{a.ID, DiskExtra}] && b.ExtraDiskGiB > 0 && a.ExtraDiskGiB > 0 && a.Pool() == b.Pool()
+	switch {
+	case have[Disk{a.ID, DiskRoot}] && a.Rebuild == b.Rebuild && a.DiskGiB < b.DiskGiB:
+		return refuse("disk_gib", fmt.Sprint(a.DiskGiB), fmt.Sprintf("is less than the %d GiB of its root disk, and disks are never shrunk: that would cut off what is on them", b.DiskGiB))
+	case extra && a.ExtraDiskGiB < b.ExtraDiskGiB:
+		return refuse("extra_disk_gib", fmt.Sprint(a.ExtraDiskGiB), fmt.Sprintf("is less than the %d GiB of its extra disk, and disks are never shrunk: that would cut off what is on them; 0 removes the disk", b.ExtraDiskGiB))
+	case extra && a.Format() != b.Format():
+		return refuse("extra_format", a.Format(), fmt.Sprintf("is not that of its extra disk, %s, which stays as it was made: remove the disk first, with extra_disk_gib 0", b.Format()))
+	}
+	return nil
 }
 
 // checkAdmin keeps an admin who can connect, once there is one.

@@ -73,13 +73,6 @@ func (c *checker) profiles() {
 	}
 }
 
-func (c *checker) image(i Image) {
-	c.rule(isName(i.Name), "name", i.Name, ruleName)
-	c.rule(isPath(i.Path), "path", i.Path, rulePath)
-	c.rule(i.Checksum == "" || isChecksum(i.Checksum), "checksum", i.Checksum,
-		"must be sha256: and 64, or sha512: and 128 lower-case hex digits")
-}
-
 func (c *checker) saltMaster(m SaltMaster) {
 	c.rule(isName(m.Name), "name", m.Name, ruleName)
 	c.rule(isHost(m.Address), "address", m.Address, ruleHost)
@@ -146,6 +139,10 @@ func (c *checker) pools(pools []Pool) {
 	for i, p := range pools {
 		c.rule(isName(p.Name), "pools", p.Name, ruleName)
 		c.rule(isPath(p.Path), "pools", p.Path, rulePath)
+		c.rule(p.NFS == "" || isExport(p.NFS), "pools", p.NFS, "must be HOST:/EXPORT, the host a name or an IPv4 address")
+		c.rule(p.NFS == "" || p.TmpfsMiB == 0, "pools", p.Name, "is either an NFS export or a tmpfs")
+		c.rule(p.TmpfsMiB == 0 || p.TmpfsMiB >= minMemoryMiB && p.TmpfsMiB <= maxMemoryMiB, "pools", p.Name, fmt.Sprintf("must be a tmpfs of %d to %d MiB", minMemoryMiB, maxMemoryMiB))
+		c.rule(p.TmpfsMiB == 0 || !isDefault(p), "pools", p.Name, "cannot be a tmpfs: root disks and images lie there, and it is empty after a reboot")
 		for _, q := range pools[:i] {
 			c.rule(p.Name != q.Name, "pools", p.Name, "is there twice")
 			c.rule(p.Path != q.Path, "pools", p.Path, fmt.Sprintf("is the path of pool %q already", q.Name))

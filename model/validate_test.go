@@ -26,6 +26,23 @@ func settings(change func(*model.Settings)) model.Edit {
 	return func(s *model.State) error { change(&s.Settings); return nil }
 }
 
+func image(url, checksum string) model.Edit {
+	return edit("debian", func(i *model.Image) { i.Path, i.URL, i.Checksum = "", url, checksum })
+}
+
+func pool(p model.Pool) model.Edit {
+	return edit("thinkpad", func(h *model.Hypervisor) { h.Pools = append(h.Pools[:2:2], p) })
+}
+
+func TestPresetsAreValid(t *testing.T) {
+	for _, p := range model.ImagePresets() {
+		i, ok := model.PresetImage(p.Name)
+		if err := model.Validate(with(t, lab(), model.Add(i))); !ok || !i.Verified() || err != nil {
+			t.Errorf("%s: %v", p.Name, err)
+		}
+	}
+}
+
 func TestRules(t *testing.T) {
 	type VM = model.VM
 	type HV = model.Hypervisor
@@ -91,6 +108,36 @@ func TestRules(t *testing.T) {
 		{"", edit("debian", func(i *model.Image) { i.Path = "/img/${x} \"y\".qcow2" })},
 		{"checksum", edit("debian", func(i *model.Image) { i.Checksum = "sha256:abc" })},
 		{"", edit("debian", func(i *model.Image) { i.Checksum = "sha256:" + strings.Repeat("0a", 32) })},
+		{"checksum", edit("debian", func(i *model.Image) { i.Checksum = "https://x.example/SHA256SUMS" })}, // of a path
+		{"path", edit("debian", func(i *model.Image) { i.URL, i.Checksum = "https://x.example/d.qcow2", "none" })},
+		{"path", edit("debian", func(i *model.Image) { i.Path = "" })},
+		{"checksum", image("https://x.example/d.qcow2", "")},
+		{"url", image("ftp://x.example/d.qcow2", "none")},
+		{"url", image("https:///d.qcow2", "none")},
+		{"url", image("https://x.example/", "none")},
+		{"url", image("https://ann:secret@x.example/d.qcow2", "none")},
+		{"url", image("file://d.qcow2", "")},
+		{"checksum", image("https://x.example/d.qcow2", "file:///SHA256SUMS")},
+		{"checksum", image("https://x.example/d.qcow2", "md5:00")},
+		{"", image("https://x.example/d.qcow2?arch=amd64", "https://x.example/SHA512SUMS")},
+		{"", image("http://x.example:8000/d.qcow2", "none")},
+		{"", image("file:///img/d.qcow2", "")},
+		{"extra_format", edit("web", func(v *VM) { v.ExtraFormat = "vmdk" })},
+		{"", edit("web", func(v *VM) { v.ExtraFormat = "raw" })},
+		{"gateway", edit("web", func(v *VM) { v.Gateway = "10.0.0.1" })},
+		{"gateway", edit("web", func(v *VM) { v.IP, v.Gateway = "10.0.0.5", "10.0.1.1" })},
+		{"gateway", edit("web", func(v *VM) { v.IP, v.Gateway = "10.0.0.5", "10.0.0.5" })},
+		{"gateway", edit("web", func(v *VM) { v.IP, v.Gateway = "10.0.0.5", "router" })},
+		{"", edit("web", func(v *VM) { v.IP, v.Gateway, v.DNS = "10.0.0.5", "10.0.0.9", []string{"9.9.9.9"} })},
+		{"dns", edit("web", func(v *VM) { v.DNS = []string{"9.9.9.9"} })},
+		{"dns", edit("web", func(v *VM) { v.IP, v.DNS = "10.0.0.5", []string{"nine"} })},
+		{"pools", pool(model.Pool{Name: "x", Path: "/x", NFS: "nas"})},
+		{"pools", pool(model.Pool{Name: "x", Path: "/x", NFS: "nas:/a,b"})},
+		{"pools", pool(model.Pool{Name: "x", Path: "/x", NFS: "nas:/a", TmpfsMiB: 64})},
+		{"pools", pool(model.Pool{Name: "x", Path: "/x", TmpfsMiB: -1})},
+		{"pools", edit("thinkpad", func(h *HV) { h.Pools = []model.Pool{{Name: "default", Path: "/x", TmpfsMiB: 64}} })},
+		{"", pool(model.Pool{Name: "x", Path: "/x", NFS: "nas.lan:/volume1/vms"})},
+		{"", pool(model.Pool{Name: "x", Path: "/x", TmpfsMiB: 64})},
 		{"requires", edit("switch", func(o *model.Outlet) { o.Requires = []string{"plug"} })},
 		{"requires", edit("plug", func(o *model.Outlet) { o.Requires = []string{"plug"} })},
 		{"groups", edit("plug", func(o *model.Outlet) { o.Groups = []string{"a b"} })},

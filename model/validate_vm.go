@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Limits of a VM's fields.
@@ -47,9 +48,42 @@ func (c vmChecker) check(vm VM) {
 	c.between("extra_disk_gib", vm.ExtraDiskGiB, 0, maxDiskGiB, " GiB; 0 is no extra disk")
 	c.between("nics", vm.NICs, 1, maxNICs, "")
 	c.rule(vm.Rebuild >= 0, "rebuild", strconv.Itoa(vm.Rebuild), "must not be negative")
+	if vm.ExtraFormat != "" {
+		c.oneOf("extra_format", vm.ExtraFormat, FormatQCOW2, FormatRaw)
+	}
 	if vm.IP != "" {
 		c.address(vm)
 	}
+	c.route(vm)
+}
+
+// lostPool says that the pool was there and is what the VM's disk lies in.
+func (c vmChecker) lostPool(vm VM) string {
+	had := func(p Pool) bool { return p.Name == vm.ExtraPool }
+	if c.before == nil || !slices.ContainsFunc(c.before.Hypervisors[vm.Hypervisor].Pools, had) {
+		return ""
+	}
+	return " any more, and the VM's extra disk lies there: remove that disk first, or put it into another pool"
+}
+
+// route checks what goes with a static address only.
+func (c vmChecker) route(vm VM) {
+	const alone = "goes with a static address: set ip too"
+	if vm.Gateway != "" {
+		c.ip("gateway", vm.Gateway)
+		p, err := ParseIP(vm.IP)
+		switch a, bad := netip.ParseAddr(vm.Gateway); {
+		case vm.IP == "":
+			c.rule(false, "gateway", vm.Gateway, alone)
+		case err == nil && bad == nil:
+			c.rule(p.Masked().Contains(a) && a != p.Addr(), "gateway", vm.Gateway, "must be another address of the VM's network, "+p.Masked().String())
+		}
+	}
+	c.distinct("dns", vm.DNS)
+	for _, a := range vm.DNS {
+		c.ip("dns", a)
+	}
+	c.rule(len(vm.DNS) == 0 || vm.IP != "", "dns", strings.Join(vm.DNS, ","), alone)
 }
 
 // id checks what is made of the permanent ID.
@@ -99,7 +133,7 @@ func (c vmChecker) references(vm VM) {
 	if vm.ExtraDiskGiB > 0 && vm.Pool() != DefaultPool || vm.ExtraPool != "" && vm.ExtraPool != DefaultPool {
 		found := slices.ContainsFunc(h.Pools, func(p Pool) bool { return p.Name == vm.ExtraPool })
 		if !found {
-			c.rule(false, "extra_pool", vm.ExtraPool, fmt.Sprintf("is no pool of hypervisor %q", vm.Hypervisor))
+			c.rule(false, "extra_pool", vm.ExtraPool, fmt.Sprintf("is no pool of hypervisor %q%s", vm.Hypervisor, c.lostPool(vm)))
 		}
 	}
 	host := HostName(vm.Name, vm.Hypervisor)

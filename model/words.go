@@ -85,8 +85,8 @@ func (i Impact) lost() string {
 }
 
 // lateNote says which of the changed fields reach a guest that stays only
-// when it is rebuilt: cloud-init reads its seed once, and disks keep the size
-// and the base that they were made with.
+// when it is rebuilt: cloud-init reads its seed once, and disks keep the base
+// that they were made with.
 func lateNote(i Impact) string {
 	late, boot := i.late()
 	var notes []string
@@ -102,13 +102,7 @@ func lateNote(i Impact) string {
 			notes = append(notes, enumerate(l.fields, 4)+" reach the guest "+l.when)
 		}
 	}
-	switch {
-	case len(notes) > 0:
-		return strings.Join(notes, "; ")
-	case i.Action == ActionChange && slices.Contains(i.Fields, "extra_disk_gib") && len(i.DisksLost) == 0:
-		return "the extra disk keeps its size until it is made anew"
-	}
-	return ""
+	return strings.Join(notes, "; ")
 }
 
 // late are the changed fields that reach a guest that stays only when it is
@@ -117,7 +111,7 @@ func lateNote(i Impact) string {
 func (i Impact) late() (rebuild, boot []string) {
 	for _, f := range i.Fields {
 		switch f {
-		case "memory_mib", "cpus", "nics", "network", "accel", "running", "extra_pool", "extra_disk_gib":
+		case "memory_mib", "cpus", "nics", "network", "accel", "running", "extra_pool", "extra_disk_gib", "disk_gib":
 		case "hosts":
 			if i.Action == ActionChange || i.Action == ActionStop {
 				boot = append(boot, f)
@@ -138,6 +132,30 @@ func (i Impact) AwaitsRebuild() bool {
 		return len(rebuild) > 0
 	}
 	return false
+}
+
+// growNote says when a guest sees that disks have grown: cloud-init makes the
+// partition and the file system of the root disk as large at each boot.
+func growNote(disks []string, domain bool) string {
+	if len(disks) == 0 {
+		return ""
+	}
+	text := "its " + enumerate(disks, 2) + " disk grows in place"
+	if len(disks) > 1 {
+		text = "its " + enumerate(disks, 2) + " disks grow in place"
+	}
+	switch {
+	case !domain:
+		return text
+	case disks[0] == DiskExtra:
+		return text + ", and the guest makes use of that itself"
+	}
+	return text + ", and the root file system at the guest's next boot"
+}
+
+// join joins what is not empty.
+func join(notes ...string) string {
+	return strings.Join(slices.DeleteFunc(notes, func(n string) bool { return n == "" }), "; ")
 }
 
 // Confirmation is how sure a person must be of a change.

@@ -116,6 +116,14 @@ func (l *lab) guest(name string, need model.Role) (model.VM, error) {
 	return vm, nil
 }
 
+// PruneImages has an agent remove files of images that nothing uses.
+func (l *lab) PruneImages(ctx context.Context, hypervisor string, files []string) error {
+	if err := l.may(model.RoleAdmin); err != nil {
+		return err
+	}
+	return l.order(ctx, guestTime, hypervisor, wire.Frame{Kind: wire.KindPrune, Files: files})
+}
+
 func (l *lab) order(ctx context.Context, limit time.Duration, hypervisor string, frame wire.Frame) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

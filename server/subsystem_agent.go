@@ -166,7 +166,7 @@ func (s *Server) takeInventory(conn *agentConn, inv wire.Inventory) error {
 	}
 	conn.running.Store(int64(running))
 	s.observed.update(conn.hypervisor, func(st *model.HypervisorStatus) {
-		st.Guests = guests
+		st.Guests, st.Images = guests, inv.Images
 		if inv.Facts != nil {
 			st.Facts = *inv.Facts
 		}

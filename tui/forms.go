@@ -3,7 +3,6 @@ package tui
 import (
 	"cmp"
 	"errors"
-	"path"
 	"strconv"
 	"strings"
 
@@ -84,8 +83,8 @@ func newHypervisorForm(a *app, name string) *form {
 			return append(fields,
 				(&field{key: "platform", label: "platform", kind: choice, hint: "sandbox needs terraform only: nothing is really made", options: []string{model.PlatformLibvirt, model.PlatformSandbox}}).with(hv.Platform),
 				(&field{key: "accel", label: "acceleration", kind: choice, hint: "auto: the agent finds out whether KVM boots a guest", options: []string{model.AccelAuto, model.AccelKVM, model.AccelTCG}}).with(hv.Accel),
-				(&field{key: "network", label: "network", hint: "macvtap:INTERFACE, bridge:NAME or nat:NETWORK", blank: "–"}).with(hv.Network),
-				(&field{key: "pools", label: "pools", hint: "name=/path, separated by commas; default is always there", blank: "–"}).with(poolText(hv.Pools)),
+				(&field{key: "network", label: "network", hint: "macvtap:IFACE (guests cannot reach their own host), bridge:NAME or nat:default", blank: "–"}).with(hv.Network),
+				(&field{key: "pools", label: "pools", hint: "name=/path, or with nfs:HOST:/EXPORT or tmpfs:4GiB after it; commas between", blank: "–"}).with(poolText(hv.Pools)),
 				(&field{key: "policy", label: "policy", kind: choice, hint: "review: every plan with changes waits for approval", options: []string{model.PolicyAuto, model.PolicyReview}}).with(hv.Policy),
 				(&field{key: "outlets", label: "outlets", kind: ticks, hint: "space ticks the outlets that feed it", blank: "no outlet is defined", options: model.Names(s.Outlets)}).with(strings.Join(hv.Outlets, ",")),
 				(&field{key: "address", label: "address", hint: "host name or IP address; may be empty", blank: "–"}).with(hv.Address),
@@ -119,11 +118,11 @@ func newHypervisorForm(a *app, name string) *form {
 			}
 			hv.Pools = nil
 			for _, p := range split(v["pools"]) {
-				n, dir, ok := strings.Cut(p, "=")
-				if !ok || !path.IsAbs(dir) {
-					return &model.FieldError{Ref: model.Ref{Kind: model.KindHypervisor, Name: hv.Name}, Field: "pools", Value: p, Rule: "must be name=/path"}
+				pool, err := model.ParsePool(p)
+				if err != nil {
+					return &model.FieldError{Ref: model.Ref{Kind: model.KindHypervisor, Name: hv.Name}, Field: "pools", Value: p, Rule: "must be name=/path, with nfs:HOST:/EXPORT or tmpfs:SIZE after it where that is mounted"}
 				}
-				hv.Pools = append(hv.Pools, model.Pool{Name: n, Path: dir})
+				hv.Pools = append(hv.Pools, pool)
 			}
 			return nil
 		}),
@@ -133,7 +132,7 @@ func newHypervisorForm(a *app, name string) *form {
 func poolText(pools []model.Pool) string {
 	parts := make([]string, len(pools))
 	for i, p := range pools {
-		parts[i] = p.Name + "=" + p.Path
+		parts[i] = p.String()
 	}
 	return strings.Join(parts, ", ")
 }
@@ -147,12 +146,13 @@ func newImageForm(a *app, name string) *form {
 			im, ok := s.Images[name]
 			return []*field{
 				(&field{key: "name", label: "name", hint: "such as debian-13", blank: "–"}).with(name),
-				(&field{key: "path", label: "path", hint: "absolute path of the file on the hypervisors", blank: "–"}).with(im.Path),
-				(&field{key: "checksum", label: "checksum", hint: "sha256:HEX or sha512:HEX of the file; may be empty", blank: "–"}).with(im.Checksum),
+				(&field{key: "url", label: "url", hint: "http, https or file: agents fetch it; or a path", blank: "–"}).with(im.URL),
+				(&field{key: "path", label: "path", hint: "absolute path of the file on the hypervisors; or a url", blank: "–"}).with(im.Path),
+				(&field{key: "checksum", label: "checksum", hint: "sha256:HEX, sha512:HEX, the URL of the publisher's list, or none", blank: "–"}).with(im.Checksum),
 			}, im.Version, ok || name == ""
 		},
 		edit: edits(ref, func(string) model.Image { return model.Image{} }, func(im *model.Image, v values) error {
-			im.Name, im.Path, im.Checksum = v["name"], v["path"], v["checksum"]
+			im.Name, im.URL, im.Path, im.Checksum = v["name"], v["url"], v["path"], v["checksum"]
 			return nil
 		}),
 	})

@@ -57,19 +57,19 @@ func (s *images) actions(a *app) []action {
 
 func (s *images) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return []line{nil, text(inkText, "  No image yet."), nil, {{"  n", inkKey}, {" adds one: a qcow2 file that lies on the hypervisors", inkDim}}}
+		return []line{nil, text(inkText, "  No image yet."), nil, {{"  n", inkKey}, {" adds one: a disk image that agents fetch, or that lies on the hypervisors", inkDim}}}
 	}
 	cols := []column{
 		{head: "IMAGE", w: s.name},
 		{head: "VMS", w: 4, right: true, drop: 1},
 		{head: "CHECKSUM", w: 16, drop: 3},
-		{head: "PATH", w: 20, grow: true, drop: 2},
+		{head: "SOURCE", w: 20, grow: true, drop: 2},
 	}
 	return s.list.draw(w, h, cols, func(i int) []line {
 		im := a.cache.state.Images[s.list.keys[i]]
 		return []line{
 			text(inkName, im.Name), text(inkText, strconv.Itoa(s.used[im.Name])),
-			text(inkDim, orNone(im.Checksum)), text(inkDim, im.Path),
+			text(inkDim, orNone(im.Checksum)), text(inkDim, im.Source()),
 		}
 	})
 }

@@ -61,11 +61,14 @@ func vmFields(s *model.State, vm model.VM) []*field {
 		(&field{key: "image", label: "image", kind: choice, hint: "the base of its root disk", blank: "none is defined", options: model.Names(s.Images)}).with(vm.Image),
 		(&field{key: "memory_mib", label: "memory", hint: "MiB, or with a unit: 4GiB", blank: "–"}).with(memory(vm.MemoryMiB)),
 		(&field{key: "cpus", label: "cpus", hint: "virtual CPUs", blank: "–"}).with(strconv.Itoa(vm.CPUs)),
-		(&field{key: "disk_gib", label: "disk", hint: "GiB of the root disk; empty is the image's own size", blank: "as the image"}).with(number(vm.DiskGiB)),
+		(&field{key: "disk_gib", label: "disk", hint: "GiB of the root disk; empty is the image's own; it grows and never shrinks", blank: "as the image"}).with(number(vm.DiskGiB)),
 		(&field{key: "extra_disk_gib", label: "extra disk", hint: "GiB of a second disk; empty is none", blank: "none"}).with(number(vm.ExtraDiskGiB)),
 		(&field{key: "extra_pool", label: "extra pool", kind: choice, hint: "where the extra disk lies", options: poolNames(s, vm.Hypervisor)}).with(pool),
+		(&field{key: "extra_format", label: "extra format", kind: choice, hint: "raw takes all its room at once", options: []string{model.FormatQCOW2, model.FormatRaw}}).with(vm.Format()),
 		(&field{key: "nics", label: "nics", hint: "network interfaces; the first gets the address", blank: "–"}).with(strconv.Itoa(vm.NICs)),
 		(&field{key: "ip", label: "ip", hint: "address with prefix, such as 192.168.1.20/24; empty is DHCP", blank: "DHCP"}).with(vm.IP),
+		(&field{key: "gateway", label: "gateway", hint: "of a static address; empty is the settings'", blank: "the settings'"}).with(vm.Gateway),
+		(&field{key: "dns", label: "dns", hint: "name servers, separated by commas; empty is the settings'", blank: "the settings'"}).with(strings.Join(vm.DNS, ", ")),
 		(&field{key: "salt_master", label: "salt master", kind: choice, hint: "empty is the settings' default", blank: "default", options: append([]string{""}, model.Names(s.SaltMasters)...)}).with(vm.SaltMaster),
 		(&field{key: "enabled", label: "state", kind: ticks, hint: "enabled: has a guest · running: that is on · protected: its disks cannot be removed", options: []string{"enabled", "running", "protected"}}).with(strings.Join(state, ",")),
 	}
@@ -107,7 +110,11 @@ func fillVM(vm *model.VM, v values) error {
 	if pool := v["extra_pool"]; pool != model.DefaultPool || vm.ExtraPool != "" {
 		vm.ExtraPool = pool
 	}
+	if format := v["extra_format"]; format != model.FormatQCOW2 || vm.ExtraFormat != "" {
+		vm.ExtraFormat = format
+	}
 	vm.IP, vm.SaltMaster = v["ip"], v["salt_master"]
+	vm.Gateway, vm.DNS = v["gateway"], split(v["dns"])
 	state := split(v["enabled"])
 	vm.Enabled = slices.Contains(state, "enabled")
 	vm.Running = slices.Contains(state, "running")

@@ -92,7 +92,7 @@ func decode(line []byte) (Frame, error) {
 func known(kind string) bool {
 	switch kind {
 	case KindHello, KindRecords, KindInventory, KindLoad, KindWelcome, KindDesired, KindRun, KindApprove, KindCancel,
-		KindShutdown, KindRestart, KindAdopt, KindResult, KindAck, KindPing, KindError:
+		KindShutdown, KindRestart, KindAdopt, KindPrune, KindResult, KindAck, KindPing, KindError:
 		return true
 	}
 	return false
@@ -112,6 +112,8 @@ func (f Frame) missing() string {
 		return "records"
 	case (f.Kind == KindRestart || f.Kind == KindAdopt) && f.VM == "":
 		return "vm"
+	case f.Kind == KindPrune && len(f.Files) == 0:
+		return "files"
 	case (f.Kind == KindApprove || f.Kind == KindCancel) && f.RunID == 0:
 		return "run_id"
 	}

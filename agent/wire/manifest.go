@@ -19,6 +19,7 @@ type Manifest struct {
 	Hypervisor string  `json:"hypervisor"`
 	Platform   string  `json:"platform"` // libvirt or sandbox
 	Accel      string  `json:"accel"`    // auto, kvm or tcg
+	Network    string  `json:"network"`  // macvtap:IFACE, bridge:NAME or nat:NETWORK
 	Pools      []Pool  `json:"pools"`
 	Images     []Image `json:"images"`
 	// UserData begins the user-data of every guest, with what all have in
@@ -38,18 +39,21 @@ func (m *Manifest) SeedOf(vm VM) (Seed, bool) {
 	return seed, true
 }
 
-// Pool is a directory pool that the agent makes and starts.
+// Pool is a pool that the agent makes, mounts and starts.
 type Pool struct {
-	Name string `json:"name"`
-	Path string `json:"path"`
+	Name     string `json:"name"`
+	Path     string `json:"path"`
+	NFS      string `json:"nfs,omitempty"`       // HOST:/EXPORT
+	TmpfsMiB int    `json:"tmpfs_mib,omitempty"` // size
 }
 
 // Image is an image file that the agent puts into pool "default" as Volume.
 type Image struct {
 	Name     string `json:"name"`
-	Volume   string `json:"volume"` // file name in the pool, that root volumes name as their base
-	Path     string `json:"path"`   // source on the hypervisor
-	Checksum string `json:"checksum,omitempty"`
+	Volume   string `json:"volume"`             // file name in the pool, that root volumes name as their base
+	Path     string `json:"path,omitempty"`     // source on the hypervisor
+	URL      string `json:"url,omitempty"`      // else http, https or file
+	Checksum string `json:"checksum,omitempty"` // as in model.Image
 }
 
 // VM is one VM of the config.
@@ -59,9 +63,11 @@ type VM struct {
 	DomainName string `json:"domain_name,omitempty"` // empty: volumes only
 	Running    bool   `json:"running"`
 	RootVolume string `json:"root_volume,omitempty"` // file name in pool "default"
+	RootGiB    int    `json:"root_gib,omitempty"`    // that it is grown to; 0 leaves it as it is
 	// ExtraVolume is the file name of the extra disk in ExtraPool.
 	ExtraVolume string `json:"extra_volume,omitempty"`
 	ExtraPool   string `json:"extra_pool,omitempty"`
+	ExtraGiB    int    `json:"extra_gib,omitempty"` // that it is grown to
 	// SeedISO is the file that the agent makes of the seed (see
 	// [Manifest.SeedOf]), relative to the folder of seeds (variable "seeds");
 	// SeedVolume is the volume's name in pool "default".

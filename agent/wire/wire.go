@@ -50,13 +50,15 @@ type Frame struct {
 	Run     *Run     `json:"run,omitempty"`
 	Ack     uint64   `json:"ack,omitempty"` // every record up to it is committed
 
-	// Orders of the server (approve, cancel, restart, adopt, shutdown) carry a
+	// Orders of the server (approve, cancel, restart, adopt, prune, shutdown) carry a
 	// number; the agent answers each with a result of that number, whose Error
 	// is empty if the order was taken.
 	Order uint64 `json:"order,omitempty"`
 	RunID uint64 `json:"run_id,omitempty"` // of approve and cancel
 	VM    string `json:"vm,omitempty"`     // ID of a VM, of restart and adopt
-	Error string `json:"error,omitempty"`
+	// Files are names of volumes, of prune.
+	Files []string `json:"files,omitempty"`
+	Error string   `json:"error,omitempty"`
 
 	// GraceSeconds is how long a guest has to shut down before it is switched
 	// off, of shutdown; 0 is the agent's own.
@@ -77,6 +79,7 @@ const (
 	KindShutdown  = "shutdown"  // server → agent: shut down guests, then the machine
 	KindRestart   = "restart"   // server → agent: restart the guest of VM
 	KindAdopt     = "adopt"     // server → agent: the domain that bears the name of VM becomes ours
+	KindPrune     = "prune"     // server → agent: remove these files of images if nothing uses them
 	KindResult    = "result"    // agent → server: what became of Order
 	KindAck       = "ack"       // server → agent
 	KindPing      = "ping"      // both ways
@@ -129,6 +132,7 @@ type Inventory struct {
 	Gone           []model.Disk          `json:"gone,omitempty"`
 	ForeignVolumes []model.ForeignVolume `json:"foreign_volumes,omitempty"`
 	Lock           *model.StateLock      `json:"lock,omitempty"`
+	Images         []model.ImageFile     `json:"images,omitempty"` // that the agent has put into the default pool
 	// Facts is set when they have changed since the hello.
 	Facts *model.Facts `json:"facts,omitempty"`
 }

@@ -172,7 +172,7 @@ func trimmed(items []string) []string {
 func sameFlag(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	name = strings.ReplaceAll(name, "_", "-")
 	switch name {
-	case "memory-mib", "disk-gib", "extra-disk-gib":
+	case "memory-mib", "disk-gib", "extra-disk-gib", "tmpfs-mib":
 		name = name[:strings.LastIndexByte(name, '-')]
 	case "profiles", "outlets", "groups", "ssh-keys", "headers", "shares", "packages", "options":
 		name = strings.TrimSuffix(name, "s")

@@ -78,7 +78,11 @@ func hypervisorDetail(s *session, st *model.State, h model.Hypervisor) []pair {
 	status := s.hypervisorStatus(h.Name)
 	var pools []string
 	for _, p := range h.Pools {
-		pools = append(pools, p.Name+" at "+p.Path)
+		text := p.Name + " at " + p.Path
+		if kind := poolKind(p); kind != "folder" {
+			text += " (" + kind + ")"
+		}
+		pools = append(pools, text)
 	}
 	pairs := []pair{
 		{"name", cell{text: h.Name}},
@@ -161,7 +165,18 @@ func hypervisorCommand(s *session) *cobra.Command {
 		&cobra.Command{Use: "hypervisor", Aliases: []string{"hv", "hypervisors"}, Short: "The machines that carry the VMs"},
 		n.list(), n.show(),
 		n.add("hypervisor add thinkpad --network macvtap:eno1 --outlet thinkpad-plug",
-			"Add a hypervisor. Its machine joins with a token: see agent invite."),
+			`Add a hypervisor. Its machine joins with a token: see agent invite.
+
+--network says how its guests reach the world:
+
+  nat:default      a network of libvirt's own behind the machine's address. It needs
+                   nothing; guests reach out, but nobody reaches them from outside
+  macvtap:eno1     straight onto the LAN of that interface, with addresses there. No
+                   set-up; but a guest and the hypervisor that carries it cannot reach
+                   each other (macvtap sends past the host), so nothing that guests
+                   need, such as a name server, may run on the hypervisor itself
+  bridge:br0       onto the LAN too, by a bridge that the machine has; guests and
+                   hypervisor reach each other`),
 		n.edit("hypervisor edit thinkpad --policy review"),
 		n.remove("Remove hypervisors that carry no VM any more. Their agents are let in no longer."),
 	)

@@ -59,6 +59,10 @@ type Lab interface {
 	// Adopt makes a foreign domain that bears the name of a VM that VM's own.
 	Adopt(ctx context.Context, vm string) error
 
+	// PruneImages has a hypervisor's agent remove files that it made of images,
+	// by their names in its default pool, unless something uses them.
+	PruneImages(ctx context.Context, hypervisor string, files []string) error
+
 	// Config renders the config of a hypervisor as the agent gets it, a tar.
 	Config(hypervisor string) ([]byte, error)
 	// Invite makes the token that lets an agent join as that hypervisor once,

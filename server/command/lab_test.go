@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,6 +190,13 @@ func (l *testLab) RestartGuest(_ context.Context, vm string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.restarted = append(l.restarted, vm)
+	return nil
+}
+
+func (l *testLab) PruneImages(_ context.Context, hypervisor string, files []string) error {
+	l.observe(hypervisor, func(st *model.HypervisorStatus) {
+		st.Images = slices.DeleteFunc(slices.Clone(st.Images), func(f model.ImageFile) bool { return slices.Contains(files, f.Volume) && !f.Used })
+	})
 	return nil
 }
 

@@ -36,14 +36,14 @@ func listPools(s *session) *cobra.Command {
 			return err
 		}
 		pools := []poolJSON{}
-		t := &table{header: []string{"hypervisor", "pool", "path"}}
+		t := &table{header: []string{"hypervisor", "pool", "path", "kind"}}
 		for _, name := range model.Names(s.state().Hypervisors) {
 			if len(args) > 0 && args[0] != name {
 				continue
 			}
 			for _, p := range s.state().Hypervisors[name].Pools {
 				pools = append(pools, poolJSON{name, p})
-				t.add(cell{text: name}, cell{text: p.Name}, cell{text: p.Path})
+				t.add(cell{text: name}, cell{text: p.Name}, cell{text: p.Path}, cell{text: poolKind(p)})
 			}
 		}
 		if *asJSON {
@@ -91,32 +91,57 @@ func (s *session) poolArgs(cmd *cobra.Command, args []string, toComplete string)
 
 func addPool(s *session) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "add HYPERVISOR POOL --path DIR",
-		Short:   "Add a pool to a hypervisor",
-		Long:    "Add a pool to a hypervisor: a folder that its agent makes and that extra disks can lie in.",
-		Example: "pool add thinkpad storage --path /srv/storage",
+		Use:   "add HYPERVISOR POOL --path DIR",
+		Short: "Add a pool to a hypervisor",
+		Long: `Add a pool to a hypervisor: a folder that its agent makes and that extra disks can
+lie in. With --nfs an export is mounted there, by libvirt; with --tmpfs a file system
+in memory, by the agent: what lies there is gone when the machine is switched off.`,
+		Example: "pool add thinkpad storage --path /srv/storage\npool add thinkpad nas --path /srv/nas --nfs nas.lan:/volume1/vms\npool add thinkpad ramdisk --path /srv/ramdisk --tmpfs 4GiB",
 	}
-	path := cmd.Flags().String("path", "", "the folder, absolute")
+	f := poolFields(s, cmd)
 	return poolVerb(s, cmd, "added", func(h *model.Hypervisor, at int, pool string) error {
 		if at >= 0 {
 			return hint(fmt.Errorf("%s has a pool %q already", h.Name, pool), "change it with: pool edit %s %s --path DIR", shellQuote(h.Name), shellQuote(pool))
 		}
-		if *path == "" {
+		p := model.Pool{Name: pool}
+		if err := f.apply(&p); err != nil {
+			return err
+		}
+		if p.Path == "" {
 			return &usageError{err: fmt.Errorf("say where it lies with --path DIR"), hint: seeHelp(cmd)}
 		}
-		h.Pools = append(h.Pools, model.Pool{Name: pool, Path: *path})
+		h.Pools = append(h.Pools, p)
 		return nil
 	})
+}
+
+func poolFields(s *session, cmd *cobra.Command) *fields[model.Pool] {
+	f := newFields[model.Pool](s, cmd)
+	f.text("path", "the folder, absolute", func(p *model.Pool) *string { return &p.Path })
+	f.text("nfs", "the export that is mounted there, HOST:/EXPORT; empty is none", func(p *model.Pool) *string { return &p.NFS })
+	f.size("tmpfs", "size of the memory file system that is mounted there, such as 4GiB; 0 is none", model.ParseMiB, func(p *model.Pool) *int { return &p.TmpfsMiB })
+	return f
+}
+
+// poolKind says what a pool is made of.
+func poolKind(p model.Pool) string {
+	switch {
+	case p.NFS != "":
+		return "nfs " + p.NFS
+	case p.TmpfsMiB > 0:
+		return "tmpfs " + mib(p.TmpfsMiB)
+	}
+	return "folder"
 }
 
 func editPool(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "edit HYPERVISOR POOL",
-		Short:   "Change a pool's folder or name",
+		Short:   "Change a pool",
+		Long:    "Change a pool: its name, or as long as no disk lies in it what it is. A tmpfs can grow at any time.",
 		Example: "pool edit thinkpad storage --path /srv/other",
 	}
-	f := newFields[model.Pool](s, cmd)
-	f.text("path", "the folder, absolute", func(p *model.Pool) *string { return &p.Path })
+	f := poolFields(s, cmd)
 	f.text("name", "a new name", func(p *model.Pool) *string { return &p.Name })
 	return poolVerb(s, cmd, "changed", func(h *model.Hypervisor, at int, pool string) error {
 		switch {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ import (
 //	                     (\r, \x03 and the like are read), 60 columns wide
 //	tty2 ARGS…           runs a command on a terminal, expecting wrong usage
 //	raw STRING…          runs a command of Go-quoted words
+//	imagefile NAME IMAGE VOLUME [used]   its agent has that file of an image
 //	online NAME [N]      the agent of NAME is connected, every guest desired runs
 //	off NAME             NAME is off
 //	play WORD            what becomes of runs: succeed, fail, wait, violate, noop
@@ -58,14 +60,15 @@ func TestScripts(t *testing.T) {
 			"tty2": func(ts *testscript.TestScript, _ bool, args []string) {
 				runLab(ts, exitUsage, args, IO{In: strings.NewReader(""), PTY: true, Width: 60})
 			},
-			"raw":    scriptRaw,
-			"online": scriptOnline,
-			"off":    scriptOff,
-			"play":   scriptPlay,
-			"did":    scriptDid,
-			"minion": scriptMinion,
-			"input":  scriptInput,
-			"awake":  scriptAwake,
+			"raw":       scriptRaw,
+			"online":    scriptOnline,
+			"off":       scriptOff,
+			"play":      scriptPlay,
+			"did":       scriptDid,
+			"minion":    scriptMinion,
+			"input":     scriptInput,
+			"awake":     scriptAwake,
+			"imagefile": scriptImageFile,
 		},
 	})
 }
@@ -134,6 +137,12 @@ func scriptRaw(ts *testscript.TestScript, neg bool, args []string) {
 		want = exitFailed
 	}
 	runLab(ts, want, words, IO{})
+}
+
+func scriptImageFile(ts *testscript.TestScript, _ bool, args []string) {
+	labOf(ts).observe(args[0], func(st *model.HypervisorStatus) {
+		st.Images = append(slices.Clone(st.Images), model.ImageFile{Image: args[1], Volume: args[2], Bytes: 400 << 20, Used: len(args) > 3})
+	})
 }
 
 func scriptOnline(ts *testscript.TestScript, _ bool, args []string) {

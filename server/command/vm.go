@@ -58,16 +58,20 @@ func vmFields(f *fields[model.VM]) {
 	f.text("image", "the image that its root disk overlays", func(vm *model.VM) *string { return &vm.Image })
 	f.size("memory", "memory, such as 2048 (MiB) or 4GiB", model.ParseMiB, func(vm *model.VM) *int { return &vm.MemoryMiB })
 	f.number("cpus", "virtual CPUs", func(vm *model.VM) *int { return &vm.CPUs })
-	f.size("disk", "root disk, such as 20 (GiB) or 1TiB; 0 is the image's own size", model.ParseGiB, func(vm *model.VM) *int { return &vm.DiskGiB })
+	f.size("disk", "root disk, such as 20 (GiB) or 1TiB; 0 is the image's own size; it grows in place and never shrinks", model.ParseGiB, func(vm *model.VM) *int { return &vm.DiskGiB })
 	f.size("extra-disk", "a second disk, such as 100GiB; 0 is none", model.ParseGiB, func(vm *model.VM) *int { return &vm.ExtraDiskGiB })
 	f.text("extra-pool", "the pool of the second disk; empty is default", func(vm *model.VM) *string { return &vm.ExtraPool })
+	f.text("extra-format", "of the second disk: qcow2, or raw, which takes all its room at once", func(vm *model.VM) *string { return &vm.ExtraFormat })
 	f.number("nics", "network interfaces", func(vm *model.VM) *int { return &vm.NICs })
 	f.text("ip", "address of the first NIC, such as 192.168.1.20/24; empty is DHCP", func(vm *model.VM) *string { return &vm.IP })
+	f.text("gateway", "of a static address; empty is the settings' one", func(vm *model.VM) *string { return &vm.Gateway })
+	f.list("dns", "name servers with a static address; none: the settings' ones", func(vm *model.VM) *[]string { return &vm.DNS })
 	f.list("share", "shares that it mounts on demand", func(vm *model.VM) *[]string { return &vm.Shares })
 	f.text("salt-master", "its Salt master; empty is the settings' one", func(vm *model.VM) *string { return &vm.SaltMaster })
 	f.truth("enabled", "it has a domain while its profile is active; --enabled=false: none", func(vm *model.VM) *bool { return &vm.Enabled })
 	f.truth("running", "its domain is on; --running=false: off", func(vm *model.VM) *bool { return &vm.Running })
 	f.truth("protected", "nothing may remove its disks", func(vm *model.VM) *bool { return &vm.Protected })
+	f.choices("extra-format", model.FormatQCOW2, model.FormatRaw)
 	f.suggest("profile", model.KindProfile)
 	f.suggest("hypervisor", model.KindHypervisor)
 	f.suggest("image", model.KindImage)
@@ -122,7 +126,7 @@ func disks(vm model.VM) string {
 func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 	extra := "none"
 	if vm.ExtraDiskGiB != 0 {
-		extra = gib(vm.ExtraDiskGiB) + " in pool " + or(vm.ExtraPool, model.DefaultPool)
+		extra = fmt.Sprintf("%s in pool %s, %s", gib(vm.ExtraDiskGiB), vm.Pool(), vm.Format())
 	}
 	disk := "the image's size"
 	if vm.DiskGiB != 0 {
@@ -146,7 +150,9 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 		{"extra disk", cell{text: extra}},
 		{"nics", plainCell("%d", vm.NICs)},
 		{"ip", cell{text: or(vm.IP, "by DHCP")}},
-		{"mac", cell{text: model.MAC(vm.ID, 0)}},
+		{"gateway", cell{text: gatewayWords(st, vm)}},
+		{"dns", cell{text: dnsWords(st, vm)}},
+		{"mac", cell{text: macs(vm)}},
 		{"host name", cell{text: model.HostName(vm.Name, vm.Hypervisor)}},
 		{"role", cell{text: or(vm.Role, "none")}},
 		{"shares", cell{text: or(strings.Join(vm.Shares, ", "), "none")}},
@@ -156,6 +162,39 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 		{"changed", plainCell("%s, in revision %d", s.age(vm.Changed), vm.Version)},
 		{"created", cell{text: s.age(vm.Created)}},
 	}...)
+}
+
+// gatewayWords is the gateway that a guest is told.
+func gatewayWords(st *model.State, vm model.VM) string {
+	p, err := model.ParseIP(vm.IP)
+	if err != nil || vm.IP == "" {
+		return "by DHCP"
+	}
+	if g := model.Gateway(p, or(vm.Gateway, st.Settings.Gateway)); g.IsValid() {
+		return g.String()
+	}
+	return "none"
+}
+
+func dnsWords(st *model.State, vm model.VM) string {
+	switch {
+	case vm.IP == "":
+		return "by DHCP"
+	case len(vm.DNS) > 0:
+		return strings.Join(vm.DNS, ", ")
+	case len(st.Settings.DNS) > 0:
+		return strings.Join(st.Settings.DNS, ", ")
+	}
+	return "the gateway"
+}
+
+// macs are the addresses of all NICs.
+func macs(vm model.VM) string {
+	var all []string
+	for i := range vm.NICs {
+		all = append(all, model.MAC(vm.ID, i))
+	}
+	return strings.Join(all, ", ")
 }
 
 func vmCommand(s *session) *cobra.Command {

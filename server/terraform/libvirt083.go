@@ -99,7 +99,7 @@ func (libvirt083) extra(b *hclwrite.Body, g guest) {
 	r := resource(b, libvirtVolume, g.ID, model.PartExtra)
 	set(r, "name", g.extraVolume())
 	set(r, "pool", g.ExtraPool)
-	set(r, "format", "qcow2")
+	set(r, "format", g.extraFormat)
 	set(r, "size", g.ExtraGiB<<30)
 	set(block(r, "lifecycle"), "ignore_changes", names("size"))
 }

@@ -20,10 +20,10 @@ const protocol = 1
 func (st *site) render(g guest) (part, error) {
 	vm := wire.VM{ID: g.ID, Name: g.Name}
 	if g.Root {
-		vm.RootVolume = g.domain()
+		vm.RootVolume, vm.RootGiB = g.domain(), g.DiskGiB
 	}
 	if g.Extra {
-		vm.ExtraVolume, vm.ExtraPool = g.extraVolume(), g.ExtraPool
+		vm.ExtraVolume, vm.ExtraPool, vm.ExtraGiB = g.extraVolume(), g.ExtraPool, g.ExtraGiB
 	}
 	if g.Domain {
 		seed, err := st.seeds.of(g)
@@ -44,7 +44,7 @@ func (st *site) render(g guest) (part, error) {
 func (st *site) manifest(s *model.State, parts []part) wire.Manifest {
 	m := wire.Manifest{
 		Version: protocol, Hypervisor: st.hypervisor.Name,
-		Platform: st.hypervisor.Platform, Accel: st.hypervisor.Accel,
+		Platform: st.hypervisor.Platform, Accel: st.hypervisor.Accel, Network: st.hypervisor.Network,
 		Pools: st.pools, Images: []wire.Image{}, VMs: make([]wire.VM, 0, len(parts)),
 	}
 	images := map[string]bool{}
@@ -60,7 +60,7 @@ func (st *site) manifest(s *model.State, parts []part) wire.Manifest {
 	for _, name := range slices.Sorted(maps.Keys(images)) {
 		i := s.Images[name]
 		m.Images = append(m.Images, wire.Image{
-			Name: i.Name, Volume: imageVolume(i, st.poolPath()), Path: i.Path, Checksum: i.Checksum,
+			Name: i.Name, Volume: imageVolume(i, st.poolPath()), Path: i.Path, URL: i.URL, Checksum: i.Checksum,
 		})
 	}
 	return m
@@ -74,7 +74,7 @@ func (st *site) head(m wire.Manifest) string {
 }
 
 // imageVolume names the file in pool "default" that root disks are overlays of.
-// Another content (by the checksum, else by the path) has another name: what
+// Another content (by the checksum, else by the source) has another name: what
 // stands on the old file keeps it. It is never the image's own source.
 func imageVolume(i model.Image, pool string) string {
 	stem, ext := i.Name, ""
@@ -94,8 +94,8 @@ func imageVolume(i model.Image, pool string) string {
 		stem = stem[:100]
 	}
 	content := i.Checksum
-	if content == "" {
-		content = i.Path
+	if !strings.HasPrefix(content, "sha") { // which does not say what it is
+		content = i.Source()
 	}
 	volume := stem + "-" + short(i.Name, content) + ext
 	if path.Join(pool, volume) == path.Clean(i.Path) {

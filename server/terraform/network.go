@@ -1,7 +1,9 @@
 package terraform
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"homelab/model"
 )
@@ -44,7 +46,7 @@ func (s seeds) network(g guest) (networkConfig, error) {
 		name := fmt.Sprintf("nic%d", i)
 		e := ethernet{Match: match{text(model.MAC(g.ID, i))}, SetName: text(name)}
 		if i == 0 && g.ip != "" {
-			if err := s.static(&e, g.ip); err != nil {
+			if err := s.static(&e, g); err != nil {
 				return networkConfig{}, err
 			}
 		} else {
@@ -57,14 +59,17 @@ func (s seeds) network(g guest) (networkConfig, error) {
 
 // static gives a NIC its address. Name servers that nobody named are the
 // gateway, as in most homes.
-func (s seeds) static(e *ethernet, ip string) error {
-	p, err := model.ParseIP(ip)
+func (s seeds) static(e *ethernet, g guest) error {
+	p, err := model.ParseIP(g.ip)
 	if err != nil {
 		return err
 	}
 	e.Addresses = []text{text(p.String())}
 	dns := texts(s.settings.DNS)
-	if gateway := model.Gateway(p, s.settings.Gateway); gateway.IsValid() {
+	if g.dns != "" {
+		dns = texts(strings.Split(g.dns, ","))
+	}
+	if gateway := model.Gateway(p, cmp.Or(g.gateway, s.settings.Gateway)); gateway.IsValid() {
 		e.Routes = []route{{To: "default", Via: text(gateway.String())}}
 		if len(dns) == 0 {
 			dns = []text{text(gateway.String())}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"homelab/agent/wire"
@@ -115,7 +116,7 @@ func newSite(s *model.State, name string) (*site, error) {
 	}
 	st := &site{hypervisor: h}
 	for _, p := range h.Pools {
-		st.pools = append(st.pools, wire.Pool{Name: p.Name, Path: p.Path})
+		st.pools = append(st.pools, wire.Pool(p))
 	}
 	if st.poolPath() == "" {
 		st.pools = append(st.pools, wire.Pool{Name: model.DefaultPool, Path: model.DefaultPoolPath})
@@ -146,7 +147,9 @@ func (st *site) poolPath() string {
 // guests have equal parts.
 type guest struct {
 	model.Placement
-	ip, role, master string // of the seed; the master's address
+	ip, gateway, dns string // of the seed; dns separated by commas
+	role, master     string // of the seed; the master's address
+	extraFormat      string
 	repository       string // of the minion's package
 	repositoryKey    string
 	minion           MinionKey
@@ -166,7 +169,7 @@ func (st *site) guests(in Input) ([]guest, error) {
 			return nil, fmt.Errorf("VM %q is placed on %q but not in the state", p.Name, in.Hypervisor)
 		}
 		g := guest{
-			Placement: p, ip: vm.IP, role: vm.Role,
+			Placement: p, ip: vm.IP, gateway: vm.Gateway, dns: strings.Join(vm.DNS, ","), role: vm.Role, extraFormat: vm.Format(),
 			pool: st.poolPath(), platform: st.hypervisor.Platform, seeds: st.seeds.fingerprint,
 		}
 		if !idPattern.MatchString(vm.ID) {
