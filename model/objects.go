@@ -33,6 +33,8 @@ const (
 	KindMeters       Kind = "meters"        // what meters and loads recorded, once a minute; named "meters"
 	KindLoad         Kind = "load"          // a hypervisor's Load, by hypervisor name; every ten seconds at most
 	KindMinion       Kind = "minion"        // a VM's minion, by the VM's ID; it has secrets only
+	KindSessions     Kind = "sessions"      // who is connected; named "sessions"
+	KindAudit        Kind = "audit"         // who did what, written every few seconds; named "audit"
 )
 
 // Ref names one thing of the lab.
@@ -229,6 +231,13 @@ type Settings struct {
 	NotifyCommand  []string `json:"notify_command"`          // gets the message as JSON on its standard input
 	NotifyPerHour  int      `json:"notify_per_hour"`         // messages at most; 0 is 10
 	NotifyPatience int      `json:"notify_patience_seconds"` // how long something is wrong before it is told; 0 is 120
+
+	// UserCA are the public keys of authorities whose certificates let people
+	// in: as the first of the certificate's principals that is a user's name.
+	UserCA []string `json:"user_ca,omitempty"`
+	// Revoked are certificates that let nobody in: "serial:N", "id:KEY-ID", or
+	// the fingerprint of the key that is certified.
+	Revoked []string `json:"revoked,omitempty"`
 	Meta
 }
 
@@ -250,11 +259,15 @@ type User struct {
 	Meta
 }
 
-// Key is a public key of a user.
+// Key is a public key of a user. Its options are those of an authorized_keys
+// line that mean something here.
 type Key struct {
-	Name        string    `json:"name"`        // the comment, or the fingerprint's beginning
-	PublicKey   string    `json:"public_key"`  // "ssh-ed25519 AAAA…", without comment
-	Fingerprint string    `json:"fingerprint"` // "SHA256:…", as ssh-keygen -l prints it
+	Name        string    `json:"name"`              // the comment, or the fingerprint's beginning
+	PublicKey   string    `json:"public_key"`        // "ssh-ed25519 AAAA…", without comment
+	Fingerprint string    `json:"fingerprint"`       // "SHA256:…", as ssh-keygen -l prints it
+	From        []string  `json:"from,omitempty"`    // addresses that it may be used from, see [Key.AllowsFrom]; none is any
+	Expires     time.Time `json:"expires,omitzero"`  // from then on it lets nobody in; zero is never
+	Restrict    bool      `json:"restrict,omitzero"` // commands only: no terminal, so no dashboard and nothing that asks
 	Added       time.Time `json:"added"`
 }
 

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -16,6 +17,9 @@ var keyTypes = []string{
 	"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
 }
 
+// minRSA is the length of the shortest RSA modulus that is taken, in bytes.
+const minRSA = 256
+
 // ParseKey reads a public key as an authorized_keys line has it, without
 // options. It checks the shape only; public is "TYPE BASE64", fingerprint as
 // ssh-keygen -l prints it.
@@ -28,7 +32,7 @@ func ParseKey(line string) (public, fingerprint, comment string, err error) {
 		return "", "", "", errors.New("the key is not of the form \"ssh-ed25519 AAAA… comment\"")
 	}
 	if !slices.Contains(keyTypes, fields[0]) {
-		return "", "", "", fmt.Errorf("%q is no type of a public key that is taken here; ssh-ed25519 is best", fields[0])
+		return "", "", "", fmt.Errorf("%q is no type of a public key that is taken here; ssh-ed25519 is best", clip(fields[0]))
 	}
 	blob, err := base64.StdEncoding.Strict().DecodeString(fields[1])
 	if err != nil {
@@ -60,6 +64,9 @@ func checkBlob(kind string, blob []byte) error {
 		}
 		if count == 1 && kind == "ssh-ed25519" && len(part) != 32 {
 			return broken
+		}
+		if count == 2 && kind == "ssh-rsa" && len(bytes.TrimLeft(part, "\x00")) < minRSA {
+			return fmt.Errorf("the key is an RSA key of less than %d bits, which is not taken; ssh-ed25519 is best", minRSA*8)
 		}
 		blob = blob[4+n:]
 	}

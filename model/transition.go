@@ -160,12 +160,12 @@ func checkAdmin(before, after *State) error {
 	if !hasAdmin(before) || hasAdmin(after) {
 		return nil
 	}
-	return errors.New("this would leave no admin with a key, and nobody could manage the lab; make another user an admin first")
+	return errors.New("this would leave no admin with a key that lasts, and nobody could manage the lab; make another user an admin first")
 }
 
 func hasAdmin(s *State) bool {
 	for _, u := range s.Users {
-		if u.Role == RoleAdmin && len(u.Keys) > 0 {
+		if u.Role == RoleAdmin && slices.ContainsFunc(u.Keys, func(k Key) bool { return k.Expires.IsZero() }) {
 			return true
 		}
 	}

@@ -1,9 +1,11 @@
 package model
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -49,6 +51,7 @@ func (c *checker) settings(v Settings) {
 	}
 	c.within("notify_per_hour", v.NotifyPerHour, 0, 1000)
 	c.within("notify_patience_seconds", v.NotifyPatience, 0, 86400)
+	c.certificates(v)
 }
 
 func (c *checker) ip(field, value string) {
@@ -153,10 +156,41 @@ func (c *checker) pools(pools []Pool) {
 func (c *checker) user(u User) {
 	c.rule(isName(u.Name), "name", u.Name, ruleName)
 	c.oneOf("role", string(u.Role), string(RoleViewer), string(RoleOperator), string(RoleAdmin))
+	c.rule(len(u.Keys) <= MaxKeys, "keys", fmt.Sprint(len(u.Keys)), fmt.Sprintf("are too many: a user has at most %d", MaxKeys))
 	for _, k := range u.Keys {
 		c.text("keys", k.Name, 255)
 		c.key("keys", k.PublicKey, k.Fingerprint)
+		if err := checkFrom(k.From); err != nil {
+			c.rule(false, "from", strings.Join(k.From, ","), "is not taken: "+err.Error())
+		}
 	}
+}
+
+// certificates checks which authorities' certificates let people in.
+func (c *checker) certificates(v Settings) {
+	c.distinct("user_ca", v.UserCA)
+	for _, line := range v.UserCA {
+		if _, _, _, err := ParseKey(line); err != nil {
+			c.rule(false, "user_ca", line, "is no public key: "+err.Error())
+		}
+	}
+	c.distinct("revoked", v.Revoked)
+	for _, text := range v.Revoked {
+		c.rule(isRevocation(text), "revoked", text, "must be serial:NUMBER, id:KEY-ID or a fingerprint that begins with SHA256:")
+	}
+}
+
+func isRevocation(text string) bool {
+	if number, ok := strings.CutPrefix(text, "serial:"); ok {
+		n, err := strconv.ParseUint(number, 10, 64)
+		return err == nil && strconv.FormatUint(n, 10) == number
+	}
+	if id, ok := strings.CutPrefix(text, "id:"); ok {
+		return id != "" && isText(id, 255)
+	}
+	sum, ok := strings.CutPrefix(text, "SHA256:")
+	_, err := base64.RawStdEncoding.DecodeString(sum)
+	return ok && err == nil && len(sum) == 43
 }
 
 func (c *checker) agent(a Agent) {

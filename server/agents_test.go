@@ -230,9 +230,7 @@ func TestRolesAreHeldTo(t *testing.T) {
 	l := startLab(t)
 	keys := map[model.Role]*lab{}
 	for _, role := range []model.Role{model.RoleViewer, model.RoleOperator} {
-		key := newKey(newKeyPair(t).PublicKey(), "k")
-		l.commit(model.Add(model.User{Name: string(role), Role: role, Keys: []model.Key{key}}))
-		keys[role] = l.srv.lab(identity{kind: isUser, name: string(role), fingerprint: key.Fingerprint}, "x:1")
+		keys[role] = l.as(l.user(string(role), role))
 	}
 	l.commit(model.Add(sandbox("box")))
 	viewer, operator := keys[model.RoleViewer], keys[model.RoleOperator]

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,20 +32,15 @@ const (
 // endpoint is the SSH server: what it speaks, who gets in, and what answers.
 func (s *Server) endpoint() *ssh.Server {
 	srv := &ssh.Server{
-		Version:          "homelab",
-		HandshakeTimeout: handshakeTime,
-		HostSigners:      []ssh.Signer{s.key},
-		Handler:          s.handleSession,
-		ConnCallback:     s.strangers.admit,
-		PublicKeyHandler: func(_ ssh.Context, key ssh.PublicKey) bool {
-			// It runs for each key that is offered, before the client has
-			// proved that it has it: nothing but the answer is decided here.
-			_, ok := s.identities.of(key)
-			return ok
-		},
+		Version:              "homelab",
+		HandshakeTimeout:     handshakeTime,
+		HostSigners:          []ssh.Signer{s.key},
+		Handler:              s.handleSession,
+		ConnCallback:         s.admit,
+		PublicKeyHandler:     s.mayShow,
 		ServerConfigCallback: s.serverConfig,
-		PtyCallback: func(_ ssh.Context, pty ssh.Pty) bool {
-			return pty.Window.Width <= refusedColumns && pty.Window.Height <= refusedRows
+		PtyCallback: func(ctx ssh.Context, pty ssh.Pty) bool {
+			return pty.Window.Width <= refusedColumns && pty.Window.Height <= refusedRows && s.mayHaveTerminal(ctx)
 		},
 		ChannelHandlers: map[string]ssh.ChannelHandler{"session": s.handleChannel},
 		ConnectionFailedCallback: func(conn net.Conn, err error) {
@@ -67,6 +63,52 @@ func (s *Server) endpoint() *ssh.Server {
 	return srv
 }
 
+// mayShow tells whether a key that is offered is known. It runs before the
+// client has proved that it has it: nothing but the answer is decided here.
+func (s *Server) mayShow(ctx ssh.Context, key ssh.PublicKey) bool {
+	_, err := s.identities.admits(newCredential(key, ctx.RemoteAddr()))
+	if err != nil {
+		if v := visitorOf(ctx); v != nil {
+			v.refused(gossh.FingerprintSHA256(key), err)
+		}
+	}
+	return err == nil
+}
+
+// welcome notes who a connection is, once it has proved that.
+func (s *Server) welcome(ctx ssh.Context, conn gossh.ConnMetadata, key gossh.PublicKey) error {
+	c := newCredential(key, conn.RemoteAddr())
+	who, err := s.identities.of(c)
+	v := visitorOf(ctx)
+	if err == nil && v != nil {
+		err = s.live.enter(v, who, c, firstLineOf(string(conn.ClientVersion())))
+	}
+	if err != nil {
+		if v != nil {
+			v.refused(gossh.FingerprintSHA256(key), err)
+		}
+		return err
+	}
+	v.known()
+	s.log.Info("connected", "who", who.String(), "address", conn.RemoteAddr().String(), "key", who.fingerprint)
+	s.audit.note(model.Audited{Kind: model.AuditConnected, Who: who.String(), Address: conn.RemoteAddr().String(), Key: who.fingerprint, What: "connected with " + cmp.Or(who.key, "its key")})
+	return nil
+}
+
+// who is the one behind a session, as of now.
+func (s *Server) who(sess ssh.Session) (identity, credential, error) {
+	c := newCredential(sess.PublicKey(), sess.RemoteAddr())
+	who, err := s.identities.of(c)
+	return who, c, err
+}
+
+// mayHaveTerminal tells whether a connection's key may have a terminal.
+func (s *Server) mayHaveTerminal(ctx ssh.Context) bool {
+	key, _ := ctx.Value(ssh.ContextKeyPublicKey).(ssh.PublicKey)
+	who, err := s.identities.of(newCredential(key, ctx.RemoteAddr()))
+	return err == nil && !who.restrict
+}
+
 // serverConfig speaks modern algorithms only, so that ssh-audit has nothing to
 // say, and tells when a client has become known.
 func (s *Server) serverConfig(ctx ssh.Context) *gossh.ServerConfig {
@@ -77,10 +119,8 @@ func (s *Server) serverConfig(ctx ssh.Context) *gossh.ServerConfig {
 			gossh.KeyAlgoECDSA256, gossh.KeyAlgoECDSA384, gossh.KeyAlgoECDSA521,
 			gossh.KeyAlgoRSASHA256, gossh.KeyAlgoRSASHA512,
 		},
-		AuthLogCallback: func(_ gossh.ConnMetadata, method string, err error) {
-			if err == nil && method == "publickey" {
-				s.strangers.known(ctx)
-			}
+		VerifiedPublicKeyCallback: func(conn gossh.ConnMetadata, key gossh.PublicKey, p *gossh.Permissions, _ string) (*gossh.Permissions, error) {
+			return p, s.welcome(ctx, conn, key)
 		},
 	}
 	c.KeyExchanges = []string{gossh.KeyExchangeMLKEM768X25519, gossh.KeyExchangeCurve25519}
@@ -89,13 +129,14 @@ func (s *Server) serverConfig(ctx ssh.Context) *gossh.ServerConfig {
 	return c
 }
 
-// handleChannel limits the sessions of one connection.
+// handleChannel limits the sessions of one connection and of one user.
 func (s *Server) handleChannel(srv *ssh.Server, conn *gossh.ServerConn, ch gossh.NewChannel, ctx ssh.Context) {
-	if !s.live.open(conn, ctx) {
-		_ = ch.Reject(gossh.ResourceShortage, fmt.Sprintf("a connection has at most %d sessions", maxSessions))
+	v := visitorOf(ctx)
+	if err := s.live.open(v); err != nil {
+		_ = ch.Reject(gossh.ResourceShortage, err.Error())
 		return
 	}
-	defer s.live.closed(conn)
+	defer s.live.closed(v)
 	ssh.DefaultSessionHandler(srv, conn, ch, ctx)
 }
 
@@ -106,14 +147,18 @@ func (s *Server) handleSession(sess ssh.Session) {
 		return
 	}
 	defer done()
-	who, ok := s.identities.of(sess.PublicKey())
-	if !ok || who.kind != isUser {
-		refuse(sess, errors.New("this key is for the subsystems of an agent only"))
+	who, c, err := s.who(sess)
+	if err == nil && who.kind != isUser {
+		err = errors.New("this key is for the subsystems of an agent only")
+		s.deny(who, sess, "a session: "+err.Error())
+	}
+	if err != nil {
+		refuse(sess, err)
 		return
 	}
 	log := s.log.With("user", who.name, "address", sess.RemoteAddr().String())
 	defer recovered(sess, log)
-	lab := s.lab(who, sess.LocalAddr().String())
+	lab := s.lab(c, sess.LocalAddr().String())
 	win := s.window(sess)
 	switch raw := sess.RawCommand(); {
 	case raw != "":
@@ -144,15 +189,19 @@ func (s *Server) subsystem(kind identityKind, serve func(ssh.Session, identity, 
 			return
 		}
 		defer done()
-		who, ok := s.identities.of(sess.PublicKey())
+		who, _, err := s.who(sess)
 		log := s.log.With("subsystem", sess.Subsystem(), "who", who.String(), "address", sess.RemoteAddr().String())
 		defer recovered(sess, log)
-		if !ok || who.kind != kind {
-			log.Warn("refused")
-			refuse(sess, wrongKey(sess.Subsystem(), who))
+		if err == nil && who.kind != kind {
+			err = wrongKey(sess.Subsystem(), who)
+			s.deny(who, sess, "the subsystem "+sess.Subsystem())
+		}
+		if err != nil {
+			refuse(sess, err)
 			return
 		}
-		err := serve(sess, who, log)
+		defer s.live.doing(visitorOf(sess.Context()), "subsystem "+sess.Subsystem())()
+		err = serve(sess, who, log)
 		switch {
 		case err != nil:
 			log.Info("ended", "error", err)
@@ -173,6 +222,12 @@ func wrongKey(subsystem string, who identity) error {
 		return errors.New("this agent has joined already: start it without a token")
 	}
 	return fmt.Errorf("this key may not use the subsystem %q", subsystem)
+}
+
+// deny notes what somebody who is known was refused.
+func (s *Server) deny(who identity, sess ssh.Session, what string) {
+	s.log.Warn("denied", "who", who.String(), "address", sess.RemoteAddr().String(), "what", what)
+	s.audit.note(model.Audited{Kind: model.AuditDenied, Who: who.String(), Address: sess.RemoteAddr().String(), Key: who.fingerprint, What: what})
 }
 
 // refuse says why on standard error and exits 1.

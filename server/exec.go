@@ -12,6 +12,7 @@ import (
 	"charm.land/ssh"
 	"github.com/charmbracelet/colorprofile"
 
+	"homelab/model"
 	"homelab/server/command"
 	"homelab/tui"
 )
@@ -33,6 +34,10 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 	var helpers sync.WaitGroup
 	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, cancel) })
 
+	// The words may hold secrets: the command is noted by its first two.
+	words := strings.Join(args[:min(len(args), 2)], " ")
+	lab.doing = firstLineOf(words)
+	defer s.live.doing(visitorOf(sess.Context()), lab.doing)()
 	start := time.Now()
 	stdio := command.IO{In: sess, Out: sess, Err: sess.Stderr(), Address: lab.address, Screens: tui.Screens()}
 	if win != nil {
@@ -54,8 +59,8 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 		stdio.Err = &colorprofile.Writer{Forward: stdio.Err, Profile: profile}
 	}
 	code := s.command(ctx, lab, args, stdio)
-	// The words may hold secrets: the command is logged by its first two.
-	log.Info("command", "command", strings.Join(args[:min(len(args), 2)], " "), "status", code, "took", time.Since(start).Round(time.Microsecond))
+	log.Info("command", "command", words, "status", code, "took", time.Since(start).Round(time.Microsecond))
+	lab.note(model.AuditDid, withStatus(lab.doing, code))
 	if code < 0 || code > 254 {
 		code = 1 // 255 is ssh's own
 	}
@@ -63,6 +68,13 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 	cancel()
 	stopped()
 	helpers.Wait()
+}
+
+func withStatus(command string, code int) string {
+	if code == 0 {
+		return command
+	}
+	return fmt.Sprintf("%s, status %d", command, code)
 }
 
 // explain answers a client that wants neither a command nor a terminal.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,12 +171,19 @@ func (l *testLab) commit(edits ...model.Edit) {
 }
 
 // admin is the lab of the admin, in-process.
-func (l *testLab) admin() *lab {
-	who, ok := l.srv.identities.of(l.key.PublicKey())
-	if !ok {
-		l.t.Fatal("the admin is not known")
-	}
-	return l.srv.lab(who, l.srv.Addr().String())
+func (l *testLab) admin() *lab { return l.as(l.key) }
+
+// as is the lab of whoever has a key.
+func (l *testLab) as(key gossh.Signer) *lab {
+	return l.srv.lab(credential{key: key.PublicKey(), addr: netip.MustParseAddr("127.0.0.1")}, l.srv.Addr().String())
+}
+
+// user adds a user with a new key.
+func (l *testLab) user(name string, role model.Role) gossh.Signer {
+	l.t.Helper()
+	key := newKeyPair(l.t)
+	l.commit(model.Add(model.User{Name: name, Role: role, Keys: []model.Key{newKey(key.PublicKey(), name)}}))
+	return key
 }
 
 func sandbox(name string) model.Hypervisor {

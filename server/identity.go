@@ -2,6 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +29,11 @@ const (
 type identity struct {
 	kind        identityKind
 	name        string
-	fingerprint string
-	expires     time.Time // of an invite
+	fingerprint string // of the key; of a certificate that of the key which is certified
+	key         string // name of the key, of a user's
+	from        []string
+	expires     time.Time // from then on it is nobody; zero is never
+	restrict    bool      // no terminal
 }
 
 func (i identity) String() string {
@@ -41,6 +48,21 @@ func (i identity) String() string {
 	return "nobody"
 }
 
+// credential is a key that somebody offers or has proved to have, and where it
+// comes from.
+type credential struct {
+	key  gossh.PublicKey // a certificate too
+	addr netip.Addr
+}
+
+func newCredential(key gossh.PublicKey, from net.Addr) credential {
+	c := credential{key: key}
+	if tcp, ok := from.(*net.TCPAddr); ok {
+		c.addr = tcp.AddrPort().Addr().Unmap()
+	}
+	return c
+}
+
 // identities knows every key of the state.
 type identities struct {
 	store *store.Store
@@ -50,64 +72,106 @@ type identities struct {
 type identityIndex struct {
 	state *model.State // that it was made from
 	by    map[string]identity
+	cas   map[string]bool // fingerprints of the authorities
 }
 
-// of tells who a key is, as of now. A certificate is nobody: its fingerprint
-// is not the key's.
-func (i *identities) of(key gossh.PublicKey) (identity, bool) {
-	if key == nil {
-		return identity{}, false
+var errUnknownKey = errors.New("unknown key")
+
+// of tells who a credential is, as of now, or why it is nobody. It does not
+// check a certificate's signature: see [identities.admits].
+func (i *identities) of(c credential) (identity, error) {
+	if c.key == nil {
+		return identity{}, errUnknownKey
 	}
-	return i.fingerprint(gossh.FingerprintSHA256(key))
+	who, err := i.byKey(c)
+	switch {
+	case err != nil:
+		return identity{}, err
+	case !who.expires.IsZero() && !time.Now().Before(who.expires):
+		return identity{}, fmt.Errorf("the key of %s has expired", who)
+	case len(who.from) > 0 && !model.AddressIn(who.from, c.addr):
+		return identity{}, fmt.Errorf("the key of %s may not be used from this address", who)
+	}
+	return who, nil
 }
 
-func (i *identities) fingerprint(fp string) (identity, bool) {
-	state := i.store.State()
-	index := i.index.Load()
-	if index == nil || index.state != state {
-		index = &identityIndex{state, indexKeys(state)}
-		i.index.Store(index)
+func (i *identities) byKey(c credential) (identity, error) {
+	index := i.current()
+	if cert, ok := c.key.(*gossh.Certificate); ok {
+		return index.certified(cert)
 	}
-	who, ok := index.by[fp]
-	if ok && who.kind == isInvite && !time.Now().Before(who.expires) {
-		return identity{}, false
+	who, ok := index.by[gossh.FingerprintSHA256(c.key)]
+	if !ok {
+		return identity{}, errUnknownKey
 	}
+	return who, nil
+}
+
+// known tells whose key has a fingerprint, whatever its options.
+func (i *identities) known(fingerprint string) (identity, bool) {
+	who, ok := i.current().by[fingerprint]
 	return who, ok
 }
 
-func indexKeys(state *model.State) map[string]identity {
-	by := map[string]identity{}
+func (i *identities) current() *identityIndex {
+	state := i.store.State()
+	index := i.index.Load()
+	if index == nil || index.state != state {
+		index = indexKeys(state)
+		i.index.Store(index)
+	}
+	return index
+}
+
+func indexKeys(state *model.State) *identityIndex {
+	index := &identityIndex{state: state, by: map[string]identity{}, cas: map[string]bool{}}
 	for name, inv := range state.Invites {
-		by[inv.Fingerprint] = identity{isInvite, name, inv.Fingerprint, inv.Expires}
+		index.by[inv.Fingerprint] = identity{kind: isInvite, name: name, fingerprint: inv.Fingerprint, expires: inv.Expires}
 	}
 	for name, a := range state.Agents {
-		by[a.Fingerprint] = identity{kind: isAgent, name: name, fingerprint: a.Fingerprint}
+		index.by[a.Fingerprint] = identity{kind: isAgent, name: name, fingerprint: a.Fingerprint}
 	}
 	for name, u := range state.Users {
 		for _, k := range u.Keys {
-			by[k.Fingerprint] = identity{kind: isUser, name: name, fingerprint: k.Fingerprint}
+			index.by[k.Fingerprint] = identity{isUser, name, k.Fingerprint, k.Name, k.From, k.Expires, k.Restrict}
 		}
 	}
-	return by
+	for _, line := range state.Settings.UserCA {
+		if _, fingerprint, _, err := model.ParseKey(line); err == nil {
+			index.cas[fingerprint] = true
+		}
+	}
+	return index
 }
 
-// watchIdentities closes the connections of keys that are no longer what they
-// were when they connected: a user or an agent that was removed is out at
-// once. An invite that was used goes on until its connection has its answer.
+// watchIdentities closes the connections of those who may not connect any
+// more: a key, a user or an agent that was removed is out at once, and so is
+// what expires.
 func (s *Server) watchIdentities(ctx context.Context) {
 	w := s.store.Hub().Watch()
 	defer w.Close()
+	expiry := time.NewTimer(time.Hour)
+	defer expiry.Stop()
 	for {
+		next := s.live.closeUnknown(s.identities, s.putOut)
+		wait := time.Hour
+		if !next.IsZero() {
+			wait = min(wait, max(time.Until(next), 0)+time.Millisecond)
+		}
+		expiry.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return
+		case <-expiry.C:
+		case <-s.live.entered: // it may expire before the others do
 		case <-w.C():
-		}
-		for ref := range w.Take() {
-			if ref.Kind == model.KindUser || ref.Kind == model.KindAgent {
-				s.live.closeUnknown(s.identities, s.log)
-				break
-			}
+			w.Take()
 		}
 	}
+}
+
+// putOut is told whose connection was closed, and why.
+func (s *Server) putOut(who identity, address string, why error) {
+	s.log.Info("closed: it may not connect any more", "who", who.String(), "address", address, "why", why)
+	s.audit.note(model.Audited{Kind: model.AuditLeft, Who: who.String(), Address: address, Key: who.fingerprint, What: "put out: " + why.Error()})
 }

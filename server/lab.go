@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,9 @@ import (
 // that the user has at that moment.
 type lab struct {
 	s       *Server
-	key     string // fingerprint that the user connected with
-	address string // HOST:PORT that it connected to
+	with    credential // that the user has proved to have
+	address string     // HOST:PORT that it connected to
+	doing   string     // what it is used for, for the audit: a command, or the dashboard
 	seen    atomic.Pointer[redacted]
 }
 
@@ -29,8 +31,8 @@ var (
 	_ command.Lab = (*lab)(nil)
 )
 
-func (s *Server) lab(who identity, address string) *lab {
-	return &lab{s: s, key: who.fingerprint, address: address}
+func (s *Server) lab(with credential, address string) *lab {
+	return &lab{s: s, with: with, address: address}
 }
 
 // PermissionError says that a user may not do something.
@@ -44,24 +46,39 @@ func (e *PermissionError) Error() string {
 	return fmt.Sprintf("%s has the role %s and this needs %s: ask an admin", e.User, e.Role, e.Need)
 }
 
-// may tells whether the user has at least a role now. One whose key was
-// removed may nothing.
-func (l *lab) may(need model.Role) error {
-	rank := map[model.Role]int{model.RoleViewer: 1, model.RoleOperator: 2, model.RoleAdmin: 3}
-	who, ok := l.s.identities.fingerprint(l.key)
-	if !ok || who.kind != isUser {
-		return fmt.Errorf("the key that you connected with may not connect any more")
-	}
-	if role := l.User().Role; rank[role] < rank[need] {
-		return &PermissionError{User: l.User().Name, Role: role, Need: need}
+var ranks = map[model.Role]int{model.RoleViewer: 1, model.RoleOperator: 2, model.RoleAdmin: 3}
+
+// has tells whether the user has at least a role now. One whose key was
+// removed has none.
+func (l *lab) has(need model.Role) bool { return ranks[l.User().Role] >= ranks[need] }
+
+// may is has for what is about to be done: that it is refused is noted.
+func (l *lab) may(need model.Role) error { return l.noted(l.check(need)) }
+
+func (l *lab) check(need model.Role) error {
+	switch user := l.User(); {
+	case user.Name == "":
+		return errors.New("the key that you connected with may not connect any more")
+	case ranks[user.Role] < ranks[need]:
+		return &PermissionError{User: user.Name, Role: user.Role, Need: need}
 	}
 	return nil
 }
 
-// User is who the key belongs to now; it may have been renamed.
+// noted notes it in the audit if an error is that something is denied.
+func (l *lab) noted(err error) error {
+	var denied *PermissionError
+	if errors.As(err, &denied) {
+		l.note(model.AuditDenied, fmt.Sprintf("%s: needs %s", cmp.Or(l.doing, "something"), denied.Need))
+	}
+	return err
+}
+
+// User is who the key belongs to now; it may have been renamed. The zero User
+// is that it may not connect any more.
 func (l *lab) User() model.User {
-	who, _ := l.s.identities.fingerprint(l.key)
-	if who.kind != isUser {
+	who, err := l.s.identities.of(l.with)
+	if err != nil || who.kind != isUser {
 		return model.User{}
 	}
 	return l.s.store.State().Users[who.name]
@@ -110,20 +127,20 @@ func (l *lab) Undo(_ context.Context, via string, revision uint64) (model.Revisi
 // mayEdit tells a viewer which role an edit needs; what an operator may not is
 // found as it is done.
 func (l *lab) mayEdit(edit model.Edit) error {
-	err := l.may(model.RoleOperator)
+	err := l.check(model.RoleOperator)
 	var denied *PermissionError
 	if errors.As(err, &denied) {
 		if more, err := beyondSwitches(l.s.store.State().Clone(), edit); err == nil && len(more) > 0 {
 			denied.Need = model.RoleAdmin
 		}
 	}
-	return err
+	return l.noted(err)
 }
 
 // limited is an edit as this user may do it: an operator switches things on
 // and off, and changes nothing else.
 func (l *lab) limited(edit model.Edit) model.Edit {
-	if l.may(model.RoleAdmin) == nil {
+	if l.has(model.RoleAdmin) {
 		return edit
 	}
 	return func(s *model.State) error {
@@ -132,7 +149,7 @@ func (l *lab) limited(edit model.Edit) model.Edit {
 			return err
 		}
 		if len(changes) > 0 {
-			return fmt.Errorf("%s would be changed: %w", changes[0].Ref, &PermissionError{User: l.User().Name, Role: l.User().Role, Need: model.RoleAdmin})
+			return l.noted(fmt.Errorf("%s would be changed: %w", changes[0].Ref, &PermissionError{User: l.User().Name, Role: l.User().Role, Need: model.RoleAdmin}))
 		}
 		return nil
 	}
@@ -171,7 +188,7 @@ func (l *lab) SwitchOutlet(ctx context.Context, name string, on, force bool) err
 	if err := l.may(model.RoleOperator); err != nil {
 		return err
 	}
-	l.s.log.Info("outlet", "user", l.User().Name, "outlet", name, "on", on, "force", force)
+	l.did("outlet", "outlet", name, "on", on, "force", force)
 	return l.s.outlets.byPerson(ctx, name, on, force)
 }
 
@@ -179,7 +196,7 @@ func (l *lab) CycleOutlet(ctx context.Context, name string, force bool) error {
 	if err := l.may(model.RoleOperator); err != nil {
 		return err
 	}
-	l.s.log.Info("outlet", "user", l.User().Name, "outlet", name, "cycle", true, "force", force)
+	l.did("outlet", "outlet", name, "cycle", true, "force", force)
 	return l.s.outlets.cycleByPerson(ctx, name, force)
 }
 

@@ -25,7 +25,7 @@ func (l *lab) StartRun(ctx context.Context, hypervisor string, kind model.RunKin
 	if _, ok := l.State().Hypervisors[hypervisor]; !ok {
 		return model.Run{}, notFound(model.KindHypervisor, hypervisor)
 	}
-	l.s.log.Info("run asked for", "user", l.User().Name, "hypervisor", hypervisor, "kind", kind)
+	l.did("run asked for", "hypervisor", hypervisor, "kind", kind)
 	return l.s.reconcile.start(ctx, hypervisor, kind)
 }
 
@@ -37,7 +37,7 @@ func (l *lab) Approve(ctx context.Context, id uint64) error {
 	if run.State != model.RunWaiting {
 		return fmt.Errorf("run %d is %s: only one that waits can be approved", id, run.State)
 	}
-	l.s.log.Info("run approved", "user", l.User().Name, "run", id)
+	l.did("run approved", "run", id)
 	return l.order(ctx, orderTime, run.Hypervisor, wire.Frame{Kind: wire.KindApprove, RunID: id})
 }
 
@@ -46,7 +46,7 @@ func (l *lab) Cancel(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
-	l.s.log.Info("run cancelled", "user", l.User().Name, "run", id)
+	l.did("run cancelled", "run", id)
 	return l.order(ctx, orderTime, run.Hypervisor, wire.Frame{Kind: wire.KindCancel, RunID: id})
 }
 
@@ -83,7 +83,7 @@ func (l *lab) RestartGuest(ctx context.Context, name string) error {
 	if err := model.CanRestart(vm, l.s.observed.hypervisor(vm.Hypervisor)); err != nil {
 		return err
 	}
-	l.s.log.Info("guest restarted", "user", l.User().Name, "vm", name)
+	l.did("guest restarted", "vm", name)
 	return l.order(ctx, guestTime, vm.Hypervisor, wire.Frame{Kind: wire.KindRestart, VM: vm.ID})
 }
 
@@ -92,7 +92,7 @@ func (l *lab) Adopt(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	l.s.log.Info("guest adopted", "user", l.User().Name, "vm", name)
+	l.did("guest adopted", "vm", name)
 	if err := l.order(ctx, guestTime, vm.Hypervisor, wire.Frame{Kind: wire.KindAdopt, VM: vm.ID}); err != nil {
 		return err
 	}

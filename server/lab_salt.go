@@ -18,7 +18,7 @@ func (l *lab) SaltApply(ctx context.Context, names []string, each func(model.Sal
 	if err != nil {
 		return err
 	}
-	l.s.log.Info("salt state applied", "user", l.User().Name, "minions", strings.Join(names, " "))
+	l.did("salt state applied", "minions", strings.Join(names, " "))
 	return l.s.salts.apply(ctx, targets, each)
 }
 
@@ -33,7 +33,7 @@ func (l *lab) SaltCall(ctx context.Context, names []string, fun string, args []s
 	if err := salt.CheckFunction(fun); err != nil {
 		return err
 	}
-	l.s.log.Info("salt function called", "user", l.User().Name, "minions", strings.Join(names, " "), "function", fun)
+	l.did("salt function called", "minions", strings.Join(names, " "), "function", fun)
 	return l.s.salts.call(ctx, targets, fun, args, each)
 }
 
@@ -84,7 +84,7 @@ func (l *lab) SaltAccept(ctx context.Context, master, id, fingerprint string) er
 	if err := l.may(model.RoleAdmin); err != nil {
 		return err
 	}
-	l.s.log.Info("minion's key accepted", "user", l.User().Name, "master", master, "minion", id, "fingerprint", fingerprint)
+	l.did("minion's key accepted", "master", master, "minion", id, "fingerprint", fingerprint)
 	return l.s.salts.accept(ctx, master, id, fingerprint)
 }
 

@@ -1,27 +1,46 @@
 package server
 
 import (
-	"log/slog"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
-	"charm.land/ssh"
-	gossh "golang.org/x/crypto/ssh"
+	"homelab/model"
 )
 
-// live knows what is open: the connections with their sessions, to limit and
-// to close them, and how to end each session of a person gently.
+// How much one person may have open at once, on all its connections, and how
+// much an agent or an invite.
+const (
+	maxSessionsOfUser = 256
+	maxConnsOfUser    = 256
+	maxConnsOfMachine = 16
+)
+
+// live knows what is open: the connections of those who are known with their
+// sessions, to show, to limit and to close them, and how to end each session of
+// a person gently.
 type live struct {
+	entered chan struct{} // somebody is new
+
 	mu       sync.Mutex
-	conns    map[*gossh.ServerConn]*liveConn
+	conns    map[*visitor]*liveConn
 	enders   map[*ender]struct{}
 	stopping bool
 	handlers sync.WaitGroup // of channels
 }
 
+// liveConn is a connection of somebody who is known.
 type liveConn struct {
-	ctx      ssh.Context
+	credential
+	who      identity
+	client   string // as it calls itself
+	since    time.Time
 	sessions int
+	doing    map[*string]struct{}
+	used     bool // its invite was used up by it: it is let finish
 }
 
 // ender ends one session; done is closed when it has ended.
@@ -31,35 +50,120 @@ type ender struct {
 }
 
 func newLive() *live {
-	return &live{conns: map[*gossh.ServerConn]*liveConn{}, enders: map[*ender]struct{}{}}
+	return &live{entered: make(chan struct{}, 1), conns: map[*visitor]*liveConn{}, enders: map[*ender]struct{}{}}
 }
 
-// open counts a session of a connection; false is one too many.
-func (l *live) open(conn *gossh.ServerConn, ctx ssh.Context) bool {
+// enter notes who a connection is, unless it has too many already.
+func (l *live) enter(v *visitor, who identity, c credential, client string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := l.conns[conn]
-	if c == nil {
-		c = &liveConn{ctx: ctx}
-		l.conns[conn] = c
+	most := maxConnsOfMachine
+	if who.kind == isUser {
+		most = maxConnsOfUser
 	}
-	if c.sessions >= maxSessions || l.stopping {
-		return false
+	if conns, _ := l.count(who); conns >= most {
+		return fmt.Errorf("%s has %d connections, and may have no more at once", who, conns)
+	}
+	l.conns[v] = &liveConn{credential: c, who: who, client: client, since: time.Now().UTC(), doing: map[*string]struct{}{}}
+	select {
+	case l.entered <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// leave forgets a connection, and tells whether it was one of somebody who is
+// known.
+func (l *live) leave(v *visitor) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.conns[v]
+	delete(l.conns, v)
+	return ok
+}
+
+// count tells how many connections and sessions somebody has.
+func (l *live) count(who identity) (conns, sessions int) {
+	for _, c := range l.conns {
+		if c.who.kind == who.kind && c.who.name == who.name {
+			conns++
+			sessions += c.sessions
+		}
+	}
+	return conns, sessions
+}
+
+// open counts a session of a connection, or says why there may be no more.
+func (l *live) open(v *visitor) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.conns[v]
+	switch {
+	case c == nil || l.stopping:
+		return fmt.Errorf("the server stops")
+	case c.sessions >= maxSessions:
+		return fmt.Errorf("a connection has at most %d sessions", maxSessions)
+	}
+	if _, sessions := l.count(c.who); sessions >= maxSessionsOfUser {
+		return fmt.Errorf("%s has at most %d sessions", c.who, maxSessionsOfUser)
 	}
 	c.sessions++
 	l.handlers.Add(1)
-	return true
+	return nil
 }
 
-func (l *live) closed(conn *gossh.ServerConn) {
+func (l *live) closed(v *visitor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.handlers.Done()
-	if c := l.conns[conn]; c != nil {
-		if c.sessions--; c.sessions == 0 {
-			delete(l.conns, conn)
-		}
+	if c := l.conns[v]; c != nil {
+		c.sessions--
 	}
+}
+
+// doing notes what is open on a connection, until done is called.
+func (l *live) doing(v *visitor, what string) (done func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.conns[v]
+	if c == nil {
+		return func() {}
+	}
+	c.doing[&what] = struct{}{}
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(c.doing, &what)
+	}
+}
+
+// letFinish keeps a connection whose invite it has used.
+func (l *live) letFinish(v *visitor) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.conns[v]; c != nil {
+		c.used = true
+	}
+}
+
+// list tells who is connected, who came first before others.
+func (l *live) list() []model.Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]model.Session, 0, len(l.conns))
+	for v, c := range l.conns {
+		s := model.Session{
+			Who: c.who.String(), Address: v.RemoteAddr().String(), Key: c.who.fingerprint, KeyName: c.who.key,
+			Client: c.client, Since: c.since, Doing: []string{},
+		}
+		for what := range maps.Keys(c.doing) {
+			s.Doing = append(s.Doing, *what)
+		}
+		slices.Sort(s.Doing)
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b model.Session) int { return a.Since.Compare(b.Since) })
+	return all
 }
 
 // begin counts a handler, which may outlive its channel for a moment; false is
@@ -147,25 +251,36 @@ func (l *live) isStopping() bool {
 	return l.stopping
 }
 
-// closeUnknown closes the connections whose key is not known any more.
-func (l *live) closeUnknown(ids *identities, log *slog.Logger) {
+// closeUnknown closes the connections of those who may not connect any more, or
+// not as they are, and returns when the next of the others expires; zero is
+// never.
+func (l *live) closeUnknown(ids *identities, told func(who identity, address string, why error)) (next time.Time) {
 	l.mu.Lock()
-	var gone []*gossh.ServerConn
-	for conn, c := range l.conns {
-		key, ok := c.ctx.Value(ssh.ContextKeyPublicKey).(ssh.PublicKey)
-		if _, used := c.ctx.Value(usedInviteKey{}).(bool); used {
+	gone := map[*visitor]error{}
+	whose := map[*visitor]identity{}
+	for v, c := range l.conns {
+		if c.used {
 			continue
 		}
-		if ok {
-			_, ok = ids.of(key)
+		who, err := ids.of(c.credential)
+		switch {
+		case err != nil:
+		case who.kind != c.who.kind || who.kind != isUser && who.name != c.who.name:
+			err = errors.New("its key is another's now")
+		case who.restrict && !c.who.restrict:
+			err = errors.New("its key is restricted now")
+		default:
+			if c.who = who; !who.expires.IsZero() && (next.IsZero() || who.expires.Before(next)) {
+				next = who.expires
+			}
+			continue
 		}
-		if !ok {
-			gone = append(gone, conn)
-		}
+		gone[v], whose[v] = err, c.who
 	}
 	l.mu.Unlock()
-	for _, conn := range gone {
-		log.Info("closed: its key may not connect any more", "address", conn.RemoteAddr().String())
-		conn.Close()
+	for v, why := range gone {
+		told(whose[v], v.RemoteAddr().String(), why)
+		v.Close()
 	}
+	return next
 }

@@ -34,7 +34,7 @@ func (l *lab) SetSecret(ctx context.Context, via, outlet, field, value string) e
 	if err := l.s.store.SetSecret(model.Ref{Kind: model.KindOutlet, Name: outlet}, field, value); err != nil {
 		return err
 	}
-	l.s.log.Info("secret", "user", l.User().Name, "outlet", outlet, "field", field, "set", value != "")
+	l.did("secret", "outlet", outlet, "field", field, "set", value != "")
 	if slices.Contains(o.Secrets, field) == (value != "") {
 		return nil
 	}

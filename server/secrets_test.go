@@ -126,8 +126,7 @@ func TestSecretsAreForAdmins(t *testing.T) {
 		model.Add(model.User{Name: "op", Role: model.RoleOperator, Keys: []model.Key{{Name: "op", PublicKey: public, Fingerprint: fingerprint}}}),
 		model.Add(model.Outlet{Name: "plug", Driver: model.DriverShelly, Shelly: model.ShellyOutlet{Address: "127.0.0.1:1"}}),
 	)
-	who, _ := l.srv.identities.of(key.PublicKey())
-	operator := l.srv.lab(who, "")
+	operator := l.as(key)
 	var refused *PermissionError
 	if err := operator.SetSecret(t.Context(), "", "plug", "password", "x"); !errors.As(err, &refused) {
 		t.Errorf("an operator sets a secret: %v", err)

@@ -62,7 +62,8 @@ type Server struct {
 	key   gossh.Signer
 	ssh   *ssh.Server
 
-	strangers  *strangers
+	strangers  strangers
+	audit      *audit
 	identities *identities
 	live       *live
 	observed   *observed
@@ -129,7 +130,7 @@ func New(opts Options) (*Server, error) {
 			return command.Run(ctx, l, args, stdio)
 		},
 	}
-	s.strangers = &strangers{log: s.log}
+	s.audit = newAudit(st, s.log)
 	s.identities = &identities{store: st}
 	s.live = newLive()
 	s.observed = newObserved(st, time.Now())
@@ -165,7 +166,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.minions.Run, s.salts.Run, s.watchIdentities} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.minions.Run, s.salts.Run, s.watchIdentities, s.audit.Run} {
 		parts.Go(func() { run(ctx) })
 	}
 	if ln := s.opts.Metrics; ln != nil {

@@ -14,6 +14,7 @@ import (
 	"charm.land/ssh"
 	"github.com/charmbracelet/colorprofile"
 
+	"homelab/model"
 	"homelab/tui"
 )
 
@@ -33,6 +34,11 @@ func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, screen []
 	stopped := s.live.onStop(quit)
 
 	log.Info("dashboard opened")
+	lab.doing = "dashboard"
+	lab.note(model.AuditDid, "dashboard opened")
+	defer s.sessionsChange()
+	defer s.live.doing(visitorOf(sess.Context()), lab.doing)()
+	s.sessionsChange()
 	var helpers sync.WaitGroup
 	helpers.Go(func() { forwardWindow(ctx, p, win, quit) })
 	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, quit) })
@@ -52,6 +58,12 @@ func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, screen []
 	stopped()
 	helpers.Wait()
 	log.Info("dashboard closed")
+}
+
+// sessionsChange tells those who watch that somebody is here or gone who stays
+// for a while; commands are too many to be told.
+func (s *Server) sessionsChange() {
+	s.store.Hub().Publish(model.Ref{Kind: model.KindSessions, Name: string(model.KindSessions)})
 }
 
 // program is the dashboard's program for one session's terminal.

@@ -35,6 +35,7 @@ func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) er
 		_ = out.Write(wire.Frame{Kind: wire.KindError, Error: err.Error()})
 		return err
 	}
+	s.agentDid(sess, who, model.AuditDid, "agent "+firstLineOf(conn.hello.AgentVersion)+" began to serve "+who.name)
 	log.Info("agent connected", "hypervisor", who.name, "agent_version", conn.hello.AgentVersion, "unfinished", conn.hello.Unfinished)
 	ctx, cancel := context.WithCancel(sess.Context())
 	defer cancel()
@@ -53,7 +54,18 @@ func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) er
 		err = nil
 	}
 	log.Info("agent disconnected", "hypervisor", who.name, "reason", err)
+	why := "it hung up"
+	if err != nil {
+		why = err.Error()
+	}
+	s.agentDid(sess, who, model.AuditLeft, why)
 	return err
+}
+
+// agentDid notes what an agent did.
+func (s *Server) agentDid(sess ssh.Session, who identity, kind model.AuditKind, what string) {
+	s.audit.note(model.Audited{Kind: kind, Who: who.String(), Address: sess.RemoteAddr().String(), Key: who.fingerprint, What: what})
+	s.sessionsChange()
 }
 
 // agentReader reads an agent's frames; each resets the clock of its silence.

@@ -22,20 +22,17 @@ const (
 	maxJoinLine = 16 << 10
 )
 
-// usedInviteKey marks a connection whose invite was used up by it: it is let
-// finish.
-type usedInviteKey struct{}
-
 // serveJoin binds the key that a joining agent has made to the hypervisor of
 // its invite. The invite is consumed by the same commit, so it works once.
 func (s *Server) serveJoin(sess ssh.Session, who identity, log *slog.Logger) error {
-	timeout := time.AfterFunc(joinTime, func() { closeConn(sess) })
-	defer timeout.Stop()
+	time.AfterFunc(joinTime, func() { closeConn(sess) }) // afterwards too: an invite has nothing else to do
 	err := s.join(sess, who)
 	reply := wire.JoinReply{Hypervisor: who.name}
 	if err != nil {
+		s.agentDid(sess, who, model.AuditDenied, "join: "+err.Error())
 		reply = wire.JoinReply{Error: err.Error()}
 	} else {
+		s.agentDid(sess, who, model.AuditDid, "joined as the agent of "+who.name)
 		log.Info("agent joined", "hypervisor", who.name)
 	}
 	line, _ := json.Marshal(reply) // strings: cannot fail
@@ -62,10 +59,10 @@ func (s *Server) join(sess ssh.Session, who identity) error {
 		Hypervisor: who.name, Fingerprint: gossh.FingerprintSHA256(key), Joined: time.Now().UTC(),
 		PublicKey: strings.TrimSpace(string(gossh.MarshalAuthorizedKey(key))),
 	}
-	if other, ok := s.identities.fingerprint(agent.Fingerprint); ok {
+	if other, ok := s.identities.known(agent.Fingerprint); ok {
 		return fmt.Errorf("this key is already known as %s: an agent makes a key of its own", other)
 	}
-	sess.Context().SetValue(usedInviteKey{}, true)
+	s.live.letFinish(visitorOf(sess.Context()))
 	_, err = s.store.Commit("agent "+who.name, "join", func(st *model.State) error {
 		inv, ok := st.Invites[who.name]
 		if !ok || inv.Fingerprint != who.fingerprint || !time.Now().Before(inv.Expires) {

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"charm.land/ssh"
+
+	"homelab/model"
 )
 
 // serveTerraform writes the config of the calling agent's hypervisor as a tar,
@@ -27,6 +29,7 @@ func (s *Server) serveTerraform(sess ssh.Session, who identity, log *slog.Logger
 	}
 	cancel()
 	helper.Wait()
+	s.agentDid(sess, who, model.AuditDid, "fetched its config")
 	log.Info("config fetched", "hypervisor", who.name, "digest", config.Digest, "bytes", len(config.Tar))
 	return nil
 }

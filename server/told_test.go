@@ -331,9 +331,7 @@ func TestOnlyAdminsSeeWhatRunsWhenPeopleAreTold(t *testing.T) {
 		role model.Role
 		sees bool
 	}{{model.RoleAdmin, true}, {model.RoleOperator, false}} {
-		key := newKey(newKeyPair(t).PublicKey(), "k")
-		l.commit(model.Add(model.User{Name: string(who.role), Role: who.role, Keys: []model.Key{key}}))
-		lab := l.srv.lab(identity{kind: isUser, name: string(who.role), fingerprint: key.Fingerprint}, "x:1")
+		lab := l.as(l.user(string(who.role), who.role))
 		history, err := lab.History(0, 10)
 		if err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"time"
 
 	"homelab/model"
 )
@@ -70,4 +71,17 @@ type Lab interface {
 	// SaltApply has the minions of VMs and hypervisors apply their whole state,
 	// and hands over how each ended as it does.
 	SaltApply(ctx context.Context, names []string, each func(model.SaltAnswer)) error
+
+	// Sessions are the connections under way, of everybody for an admin, else
+	// this user's own; model.KindSessions tells of changes.
+	Sessions() []model.Session
+	// Audit is who did what and what was refused, newest first, for admins: up
+	// to limit entries older than number before (0 is the newest).
+	// model.KindAudit tells of new ones.
+	Audit(ctx context.Context, before uint64, limit int) ([]model.Audited, error)
+	// Invite makes the token with which a hypervisor's agent joins, once, until
+	// expires. An empty address is the one that this user connected to.
+	Invite(ctx context.Context, via, hypervisor, address string) (token string, expires time.Time, err error)
+	// Revoke unbinds a hypervisor's agent and ends its connection.
+	Revoke(ctx context.Context, via, hypervisor string) error
 }

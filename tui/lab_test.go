@@ -46,6 +46,37 @@ func (l *fakeLab) Status() model.Status {
 	return l.status
 }
 
+func (l *fakeLab) Sessions() []model.Session {
+	return []model.Session{
+		{Who: "ada", Address: "192.168.1.20:50514", Key: "SHA256:uWk8rJ2rZC3xCk5yJrJ6S8b3Tt0m1e0Y2mP4u8cQx5A", KeyName: "ada@laptop", Client: "SSH-2.0-OpenSSH_10.0p2", Since: noon.Add(-42 * time.Minute), Doing: []string{"dashboard"}},
+		{Who: "agent nuc", Address: "192.168.1.31:40022", Key: "SHA256:Zl0r7tZl0r7tZl0r7tZl0r7tZl0r7tZl0r7tZl0r7tE", Client: "SSH-2.0-Go", Since: noon.Add(-50 * time.Hour), Doing: []string{"subsystem agent"}},
+	}
+}
+
+func (l *fakeLab) Audit(_ context.Context, before uint64, limit int) ([]model.Audited, error) {
+	all := []model.Audited{
+		{Number: 3, Time: noon.Add(-2 * time.Minute), Last: noon.Add(-time.Minute), Kind: model.AuditRefused, Who: "stranger", Address: "203.0.113.9", What: "unknown key", Count: 341},
+		{Number: 2, Time: noon.Add(-42 * time.Minute), Last: noon.Add(-42 * time.Minute), Kind: model.AuditDid, Who: "ada", Address: "192.168.1.20", What: "dashboard opened", Count: 1},
+		{Number: 1, Time: noon.Add(-42 * time.Minute), Last: noon.Add(-42 * time.Minute), Kind: model.AuditConnected, Who: "ada", Address: "192.168.1.20", What: "connected with ada@laptop", Count: 1},
+	}
+	all = slices.DeleteFunc(all, func(e model.Audited) bool { return before > 0 && e.Number >= before })
+	return all[:min(limit, len(all))], nil
+}
+
+func (l *fakeLab) Invite(_ context.Context, _, hypervisor, _ string) (string, time.Time, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.orders = append(l.orders, "invite "+hypervisor)
+	return "homelab-join-TOKEN", noon.Add(time.Hour), l.refuse
+}
+
+func (l *fakeLab) Revoke(_ context.Context, _, hypervisor string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.orders = append(l.orders, "revoke "+hypervisor)
+	return l.refuse
+}
+
 func (l *fakeLab) Watch() *model.Watcher { return l.hub.Watch() }
 
 func (l *fakeLab) Runs(hypervisor string) ([]model.Run, error) {

@@ -48,7 +48,7 @@ var (
 
 	buckets = [][]byte{
 		bucketMeta, bucketState, bucketRevisions, bucketRuns, bucketResources, bucketLogs,
-		bucketPlanned, bucketSpools, bucketApplied, bucketDisks, bucketSecrets, bucketPower, bucketMeters, bucketLoads,
+		bucketPlanned, bucketSpools, bucketApplied, bucketDisks, bucketSecrets, bucketPower, bucketMeters, bucketLoads, bucketAudit,
 	}
 
 	keySchema   = []byte("schema")

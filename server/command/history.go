@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,17 +14,24 @@ import (
 
 func historyCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "history",
-		Short:   "Who changed what, newest first",
-		Example: "history\nhistory --limit 5 --json",
+		Use:   "history",
+		Short: "Who changed what, newest first",
+		Long: `Show who changed what, newest first. With --audit: who connected from where with
+which key, what they did beside changes, and what was refused. What is the same
+again within an hour is counted, not repeated.`,
+		Example: "history\nhistory --limit 5 --json\nhistory --audit",
 		Args:    exactly(),
 	}
 	asJSON := jsonFlag(cmd)
-	limit := cmd.Flags().Uint("limit", 20, "at most this many revisions")
-	before := cmd.Flags().Uint64("before", 0, "only those before this `revision`")
+	limit := cmd.Flags().Uint("limit", 20, "at most this many")
+	before := cmd.Flags().Uint64("before", 0, "only those before this `revision`, or number of the audit")
+	audit := cmd.Flags().Bool("audit", false, "who connected and did what, and what was refused; for admins")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *limit == 0 {
 			return &usageError{err: errors.New("--limit is at least 1"), hint: seeHelp(cmd)}
+		}
+		if *audit {
+			return s.showAudit(cmd.Context(), *before, int(min(*limit, 30_000)), *asJSON)
 		}
 		revs, err := s.lab.History(*before, int(min(*limit, 10_000)))
 		if err != nil {
@@ -47,6 +55,34 @@ func historyCommand(s *session) *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+func (s *session) showAudit(ctx context.Context, before uint64, limit int, asJSON bool) error {
+	entries, err := s.lab.Audit(ctx, before, limit)
+	switch {
+	case err != nil:
+		return err
+	case asJSON:
+		return s.printJSON(entries)
+	case len(entries) == 0:
+		s.notef("nothing has been noted yet")
+		return nil
+	}
+	t := &table{header: []string{"number", "last", "who", "from", "what", "times"}}
+	for _, e := range entries {
+		var c colour
+		switch e.Kind {
+		case model.AuditRefused, model.AuditDenied:
+			c = yellow
+		}
+		what := e.What
+		if e.Kind == model.AuditRefused || e.Kind == model.AuditDenied {
+			what = string(e.Kind) + ": " + what
+		}
+		t.add(plainCell("%d", e.Number), cell{text: s.age(e.Last)}, cell{text: e.Who}, cell{text: e.Address}, cell{what, c}, plainCell("%d", e.Count))
+	}
+	s.printTable(t)
+	return nil
 }
 
 // what says in a few words what a revision did.

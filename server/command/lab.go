@@ -25,6 +25,10 @@ type Lab interface {
 	// than before (0 is the newest).
 	History(before uint64, limit int) ([]model.Revision, error)
 
+	// Audit returns up to limit entries of who did what and what was refused,
+	// newest first, that are older than before (0 is the newest).
+	Audit(ctx context.Context, before uint64, limit int) ([]model.Audited, error)
+
 	// Preview tells what an edit would do, without doing it. Its error is
 	// what Commit's would be.
 	Preview(edit model.Edit) ([]model.Impact, error)

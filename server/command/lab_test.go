@@ -82,6 +82,10 @@ func (l *testLab) History(before uint64, limit int) ([]model.Revision, error) {
 	return l.Revisions(before, limit)
 }
 
+func (l *testLab) Audit(_ context.Context, before uint64, limit int) ([]model.Audited, error) {
+	return l.Store.Audit(before, limit)
+}
+
 func (l *testLab) Commit(_ context.Context, via string, edit model.Edit) (model.Revision, error) {
 	return l.Store.Commit(l.user, via, edit)
 }

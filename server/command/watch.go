@@ -58,7 +58,7 @@ told once first. Logs are left out: see logs -f.`,
 		w := s.lab.Watch() // first, so that nothing falls in between
 		defer w.Close()
 		wanted := func(ref model.Ref) bool {
-			return ref.Kind != model.KindLog && (len(*kinds) == 0 || slices.Contains(*kinds, string(ref.Kind)))
+			return slices.Contains(watched, ref.Kind) && (len(*kinds) == 0 || slices.Contains(*kinds, string(ref.Kind)))
 		}
 		if *now {
 			if err := s.tellEvents(s.everything(), wanted); err != nil {
