@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	gossh "golang.org/x/crypto/ssh"
-
 	"homelab/model"
 )
 
@@ -15,24 +13,18 @@ import (
 func TestUserDataIsForAdmins(t *testing.T) {
 	const secret = "hunter2-of-the-role"
 	l := startLab(t)
-	key := newKeyPair(t)
-	public, fingerprint, _, err := model.ParseKey(strings.TrimSpace(string(gossh.MarshalAuthorizedKey(key.PublicKey()))))
-	if err != nil {
-		t.Fatal(err)
-	}
+	operator := l.as(l.user("op", model.RoleOperator))
 	l.commit(
-		model.Add(model.User{Name: "op", Role: model.RoleOperator, Keys: []model.Key{{Name: "op", PublicKey: public, Fingerprint: fingerprint}}}),
 		model.EditRole("web", 0, func(r *model.GuestRole) error {
 			r.Packages, r.UserData = []string{"nginx"}, "runcmd: [[echo, "+secret+"]]\n"
 			return nil
 		}),
 	)
-	who, _ := l.srv.identities.of(key.PublicKey())
 	for _, c := range []struct {
 		name string
 		lab  *lab
 		sees bool
-	}{{"admin", l.admin(), true}, {"operator", l.srv.lab(who, ""), false}} {
+	}{{"admin", l.admin(), true}, {"operator", operator, false}} {
 		revisions, err := c.lab.History(0, 100)
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +39,6 @@ func TestUserDataIsForAdmins(t *testing.T) {
 			}
 		}
 	}
-	operator := l.srv.lab(who, "")
 	if got := operator.State().Roles["web"].UserData; got != model.Withheld {
 		t.Errorf("an operator sees %q", got)
 	}
