@@ -13,6 +13,7 @@ type Load struct {
 	MemoryUsedMiB int        `json:"memory_used_mib"` // without what the system would give back at once
 	MemoryMiB     int        `json:"memory_mib"`
 	Booted        time.Time  `json:"booted,omitzero"` // UTC; since when the machine is up
+	Logins        int        `json:"logins,omitzero"` // sessions of people who are logged in on it
 	Pools         []PoolLoad `json:"pools"`           // those of the config, by name
 	// Guests are those that run, foreign ones too, by the domain's name.
 	Guests map[string]GuestLoad `json:"guests"`

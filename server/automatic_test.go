@@ -66,6 +66,25 @@ func TestAutomaticNext(t *testing.T) {
 	}
 }
 
+func TestInUse(t *testing.T) {
+	for _, c := range []struct {
+		running int64
+		st      model.HypervisorStatus
+		want    bool
+	}{
+		{0, model.HypervisorStatus{}, false},
+		{0, model.HypervisorStatus{Load: &model.Load{Load1: 0.1}}, false},
+		{1, model.HypervisorStatus{}, true},
+		{-1, model.HypervisorStatus{}, true}, // its agent has not reported yet
+		{0, model.HypervisorStatus{Run: 7}, true},
+		{0, model.HypervisorStatus{Load: &model.Load{Logins: 1}}, true},
+	} {
+		if got := inUse(c.running, c.st); got != c.want {
+			t.Errorf("%d running, %+v: %v", c.running, c.st, got)
+		}
+	}
+}
+
 func TestSchedules(t *testing.T) {
 	amsterdam, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {

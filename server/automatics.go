@@ -97,12 +97,18 @@ func home(state *model.State) *time.Location {
 	return time.Local
 }
 
-// idleSince notes since when a machine is up and runs nothing, as far as its
+// inUse tells whether a machine runs guests, or does not say yet, is being
+// changed, or has somebody logged in on it.
+func inUse(running int64, st model.HypervisorStatus) bool {
+	return running != 0 || st.Run != 0 || st.Load != nil && st.Load.Logins > 0
+}
+
+// idleSince notes since when a machine is up and not in use, as far as its
 // agent tells.
 func (a *automatics) idleSince(name string, st model.HypervisorStatus, now time.Time) time.Time {
 	conn := a.s.agents.get(name)
 	switch {
-	case conn == nil || conn.running.Load() != 0 || st.Run != 0:
+	case conn == nil || inUse(conn.running.Load(), st):
 		delete(a.idle, name)
 	case a.idle[name].IsZero():
 		a.idle[name] = now
