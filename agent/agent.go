@@ -58,6 +58,7 @@ type agent struct {
 	manifest atomic.Pointer[wire.Manifest] // of the config fetched last; nil before
 	fetched  string                        // its digest, if fetched by this process; the runner's
 	halting  atomic.Bool                   // guests and machine are being shut down
+	down     atomic.Bool                   // the guests of a sandbox were
 	accel    atomic.Pointer[string]        // kvm or tcg once that is known
 	probed   string                        // what the KVM probe found, empty before; the runner's
 

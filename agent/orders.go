@@ -66,6 +66,7 @@ func (a *agent) shutdown(ctx context.Context, order uint64, grace time.Duration)
 	a.report(ctx)
 	if err := a.opts.Shutdown(ctx); err != nil {
 		a.run.Open()
+		a.down.Store(false)
 		a.log.Error("the machine cannot be shut down", "error", err)
 		_ = a.link.Send(wire.Frame{Kind: wire.KindError, Error: fmt.Sprintf("the machine cannot be shut down: %v", err)})
 	}

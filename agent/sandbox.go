@@ -37,7 +37,7 @@ func (s sandbox) Guests(_ context.Context, m wire.Manifest) ([]model.Guest, erro
 		g := model.Guest{ID: id, Name: s.a.names.Of(id), State: model.GuestRunning}
 		if vm, ok := vms[id]; ok && vm.DomainName != "" {
 			g.Name = vm.DomainName
-			if !vm.Running {
+			if !vm.Running || s.a.down.Load() {
 				g.State = model.GuestStopped
 			}
 		}
@@ -67,4 +67,9 @@ func (sandbox) Adopt(context.Context, wire.Manifest, string) error {
 	return fmt.Errorf("there are no foreign guests in a sandbox")
 }
 
-func (sandbox) Down(context.Context, time.Duration) error { return nil }
+// Down has nothing to shut down, but says that it is done, as those who wait
+// for it want to hear; the guests are back when the agent starts again.
+func (s sandbox) Down(context.Context, time.Duration) error {
+	s.a.down.Store(true)
+	return nil
+}
