@@ -58,13 +58,37 @@ func (a *agent) probe(ctx context.Context, say func(string, ...any)) (string, er
 	return mark.Accel, a.f.save(accelFile, mark)
 }
 
-// bootSector writes 16 to the port of qemu's debug exit device, which makes
-// qemu exit with status 2×16+1, and halts.
+// bootSector enters protected mode, comes back from an interrupt there, and
+// writes 16 to the port of qemu's debug exit device, which makes qemu exit with
+// status 2×16+1. A nested KVM may carry out what is simple and then end at the
+// return from an interrupt, which every boot loader needs. It lies at 0x7c00.
 var bootSector = []byte{
+	0xfa,       // cli
+	0x31, 0xc0, // xor ax, ax
+	0x8e, 0xd8, // mov ds, ax
+	0x0f, 0x01, 0x16, 0x58, 0x7c, // lgdt [gdtr]
+	0x0f, 0x01, 0x1e, 0x5e, 0x7c, // lidt [idtr]
+	0x0f, 0x20, 0xc0, // mov eax, cr0
+	0x0c, 0x01, // or al, 1
+	0x0f, 0x22, 0xc0, // mov cr0, eax
+	0xea, 0x1c, 0x7c, 0x08, 0x00, // jmp 8:0x7c1c
+	0x66, 0xb8, 0x10, 0x00, // 0x7c1c, 32 bits from here on: mov ax, 16
+	0x8e, 0xd8, // mov ds, ax
+	0x8e, 0xd0, // mov ss, ax
+	0xbc, 0x00, 0x70, 0x00, 0x00, // mov esp, 0x7000
+	0xcd, 0x00, // int 0
 	0xb0, 0x10, // mov al, 16
 	0xe6, 0xf4, // out 0xf4, al
 	0xf4,       // hlt
-	0xeb, 0xfd, // jmp to hlt
+	0xeb, 0xfe, // jmp here
+	0x60, 0x61, 0xcf, // 0x7c32, the handler: pusha; popa; iret
+	0x8d, 0x76, 0x00, // to align what follows
+	0, 0, 0, 0, 0, 0, 0, 0, // 0x7c38, the segments: none,
+	0xff, 0xff, 0x00, 0x00, 0x00, 0x9a, 0xcf, 0x00, // code, all of 4 GiB,
+	0xff, 0xff, 0x00, 0x00, 0x00, 0x92, 0xcf, 0x00, // and data
+	0x32, 0x7c, 0x08, 0x00, 0x00, 0x8e, 0x00, 0x00, // 0x7c50, interrupt 0: at 8:0x7c32
+	0x17, 0x00, 0x38, 0x7c, 0x00, 0x00, // gdtr
+	0x07, 0x00, 0x50, 0x7c, 0x00, 0x00, // idtr
 }
 
 const bootSectorStatus = 33
@@ -109,7 +133,7 @@ func bootProbe(ctx context.Context, accel, cpu string, limit time.Duration) erro
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("KVM starts a guest that did not get through its first instructions in %s", limit)
+		return fmt.Errorf("KVM starts a guest that did not get through the instructions of a boot loader in %s", limit)
 	case errors.As(err, &exit) && exit.ExitCode() == bootSectorStatus:
 		return nil
 	case err == nil:
