@@ -66,6 +66,8 @@ type agent struct {
 	inv   []byte        // the inventory sent last on this connection
 	facts model.Facts   // sent last
 	kick  chan struct{} // look at the guests now
+
+	measure chan struct{} // measure the load now, for a new connection
 }
 
 // Run joins the server if there is a token that was not used yet, and works
@@ -135,7 +137,7 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 	if opts.Shutdown == nil {
 		opts.Shutdown = PowerOff("systemctl", "poweroff")
 	}
-	a := &agent{opts: opts, log: opts.Log.With("hypervisor", id.Hypervisor), f: f, id: id, link: newLink(), kick: make(chan struct{}, 1)}
+	a := &agent{opts: opts, log: opts.Log.With("hypervisor", id.Hypervisor), f: f, id: id, link: newLink(), kick: make(chan struct{}, 1), measure: make(chan struct{}, 1)}
 	a.run = newRunner(a)
 	bin, err := a.findTerraform(ctx)
 	if err != nil {
@@ -222,6 +224,8 @@ func (a *agent) work(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { a.stayConnected(connCtx) })
 	wg.Go(func() { a.watchGuests(connCtx) })
+	wg.Go(func() { a.watchEvents(connCtx) })
+	wg.Go(func() { a.watchLoad(connCtx) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -244,6 +248,9 @@ func (a *agent) drain(patience time.Duration) {
 	}
 }
 
+// lookPause is the least time between two looks at the guests.
+const lookPause = 300 * time.Millisecond
+
 // watchGuests sends the inventory when it has changed: it looks every few
 // seconds, and at once when told that something happened.
 func (a *agent) watchGuests(ctx context.Context) {
@@ -258,6 +265,10 @@ func (a *agent) watchGuests(ctx context.Context) {
 		}
 		if a.link.Up() {
 			a.report(ctx)
+			// What follows at once, such as a run's many starts, is one report.
+			if pause(ctx, lookPause) != nil {
+				return
+			}
 		}
 	}
 }

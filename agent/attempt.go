@@ -24,6 +24,8 @@ type platform interface {
 	Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool, err error)
 	// Guests lists the guests.
 	Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, error)
+	// Load adds what guests and pools use.
+	Load(ctx context.Context, m wire.Manifest, load *model.Load) error
 	// Restart restarts a guest that is wanted on.
 	Restart(ctx context.Context, m wire.Manifest, id string) error
 	// Adopt makes the domain that bears the name of a VM ours.

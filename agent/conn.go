@@ -136,6 +136,10 @@ func (c *conn) talk(ctx context.Context, welcome wire.Welcome) error {
 	defer c.a.link.clear()
 	c.a.forgetReport()
 	c.a.look()
+	select {
+	case c.a.measure <- struct{}{}:
+	default:
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { defer c.client.Close(); c.sendRecords(ctx, welcome.Ack) })
 	wg.Go(func() { defer c.client.Close(); c.keepAlive(ctx) })

@@ -44,6 +44,7 @@ type fakeServer struct {
 	spool   string                    // of the agent that is connected
 	records []model.Record            // committed, in order of their coming
 	inv     wire.Inventory
+	load    *model.Load
 	facts   model.Facts // that came with an inventory
 	hellos  []wire.Hello
 	results map[uint64]string
@@ -266,6 +267,8 @@ func (s *fakeServer) take(w *wire.Writer, f wire.Frame) {
 				}
 			}
 			ack = uint64(len(s.spools[s.spool]))
+		case wire.KindLoad:
+			s.load = f.Load
 		case wire.KindInventory:
 			s.inv = *f.Inventory
 			if f.Inventory.Facts != nil {

@@ -19,6 +19,8 @@ type state struct {
 				ID   string `json:"id"` // a domain's UUID, a volume's path
 				Name string `json:"name"`
 				Pool string `json:"pool"`
+				// Triggers are those of a sandbox's resource.
+				Triggers json.RawMessage `json:"triggers_replace"`
 			} `json:"attributes"`
 		} `json:"instances"`
 	} `json:"resources"`

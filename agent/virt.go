@@ -32,8 +32,14 @@ type virt struct {
 	turn chan struct{} // holds one token; its owner may use what follows
 	l    *libvirt.Libvirt
 	ids  map[libvirt.UUID]string // metadata of domains seen before
-	ver  atomic.Pointer[string]
-	made *volumes
+	// What was seen of domains before, for the inventory and the load.
+	since  map[libvirt.UUID]started
+	counts map[libvirt.UUID]counted
+
+	addrs map[libvirt.UUID]addresses // report's, which is one at a time
+	stale atomic.Bool                // something happened to a domain: ids may be another's
+	ver   atomic.Pointer[string]
+	made  *volumes
 }
 
 // openVirt prepares the connection; libvirt need not be there.

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type domain struct {
 	libvirt.Domain
 	id    string // of the VM that it belongs to; empty for a foreign one
 	state model.GuestState
+	since time.Time // when it was started, if it is on
 }
 
 func (d domain) active() bool { return d.state != model.GuestStopped && d.state != model.GuestCrashed }
@@ -37,7 +39,10 @@ func (v *virt) domains(ctx context.Context) ([]domain, error) {
 		if err != nil {
 			return nil, err
 		}
-		ids := map[libvirt.UUID]string{}
+		if v.stale.Swap(false) {
+			v.ids = nil
+		}
+		ids, since := map[libvirt.UUID]string{}, map[libvirt.UUID]started{}
 		var all []domain
 		for _, s := range stats {
 			id, ok := v.ids[s.Dom.UUID]
@@ -50,9 +55,17 @@ func (v *virt) domains(ctx context.Context) ([]domain, error) {
 				}
 			}
 			ids[s.Dom.UUID] = id
-			all = append(all, domain{s.Dom, id, stateOf(s.Params)})
+			d := domain{Domain: s.Dom, id: id, state: stateOf(s.Params)}
+			if d.active() {
+				run, known := v.since[s.Dom.UUID]
+				if !known || run.run != s.Dom.ID {
+					run = started{s.Dom.ID, v.startOf(s.Dom)}
+				}
+				since[s.Dom.UUID], d.since = run, run.at
+			}
+			all = append(all, d)
 		}
-		v.ids = ids
+		v.ids, v.since = ids, since
 		return all, nil
 	})
 }
@@ -117,9 +130,10 @@ func (v *virt) Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, erro
 	if err != nil {
 		return nil, err
 	}
+	addrs := v.findAddresses(ctx, slices.DeleteFunc(slices.Clone(all), func(d domain) bool { return d.state != model.GuestRunning }))
 	guests := make([]model.Guest, 0, len(all))
 	for _, d := range all {
-		g := model.Guest{ID: d.id, Name: d.Name, State: d.state}
+		g := model.Guest{ID: d.id, Name: d.Name, State: d.state, Addresses: addrs[d.UUID], Since: d.since}
 		if vm := byName[d.Name]; vm != d.id {
 			g.Conflict = vm
 		}

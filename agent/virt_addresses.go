@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+)
+
+// How often a guest's addresses are asked for: one that has none may just be
+// booting. A guest's agent that does not answer is left alone for a while, as
+// libvirt waits for it.
+const (
+	addressPause      = 5 * time.Second
+	addressKnownPause = time.Minute
+	addressAgentPause = 5 * time.Minute
+)
+
+// addresses are what is known of a guest's.
+type addresses struct {
+	run       int32
+	at        time.Time // when libvirt was last asked
+	agentFrom time.Time // when the guest's agent may be asked again
+	ips       []string
+}
+
+// findAddresses asks for the addresses of guests that are due. What one guest
+// does not tell is no error.
+func (v *virt) findAddresses(ctx context.Context, running []domain) map[libvirt.UUID][]string {
+	found := make(map[libvirt.UUID][]string, len(running))
+	known := make(map[libvirt.UUID]addresses, len(running))
+	now := time.Now()
+	for _, d := range running {
+		a := v.addrs[d.UUID]
+		if a.run != d.Domain.ID {
+			a = addresses{run: d.Domain.ID}
+		}
+		due := addressPause
+		if len(a.ips) > 0 {
+			due = addressKnownPause
+		}
+		if now.Sub(a.at) >= due && ctx.Err() == nil {
+			a.ips, a.at = v.askAddresses(ctx, d, &a.agentFrom), now
+		}
+		known[d.UUID], found[d.UUID] = a, a.ips
+	}
+	v.addrs = known
+	return found
+}
+
+// askAddresses asks everybody who may know: libvirt's DHCP server, the guest's
+// own agent and the machine's table of neighbours.
+func (v *virt) askAddresses(ctx context.Context, d domain, agentFrom *time.Time) []string {
+	var ips []string
+	for _, source := range []libvirt.DomainInterfaceAddressesSource{
+		libvirt.DomainInterfaceAddressesSrcAgent, libvirt.DomainInterfaceAddressesSrcLease, libvirt.DomainInterfaceAddressesSrcArp,
+	} {
+		isAgent := source == libvirt.DomainInterfaceAddressesSrcAgent
+		if isAgent && (d.id == "" || time.Now().Before(*agentFrom)) {
+			continue
+		}
+		nics, err := call(ctx, v, func(l *libvirt.Libvirt) ([]libvirt.DomainInterface, error) {
+			return l.DomainInterfaceAddresses(d.Domain, uint32(source), 0)
+		})
+		if err != nil {
+			if isAgent {
+				*agentFrom = time.Now().Add(addressAgentPause)
+			}
+			continue
+		}
+		ips = append(ips, usable(nics)...)
+		if isAgent && len(ips) > 0 {
+			break // it knows all
+		}
+	}
+	return sortIPs(ips)
+}
+
+func usable(nics []libvirt.DomainInterface) []string {
+	var ips []string
+	for _, nic := range nics {
+		for _, a := range nic.Addrs {
+			ip, err := netip.ParseAddr(a.Addr)
+			if err == nil && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsMulticast() && !ip.IsUnspecified() {
+				ips = append(ips, ip.String())
+			}
+		}
+	}
+	return ips
+}
+
+// sortIPs sorts, IPv4 first, and drops what is there twice.
+func sortIPs(ips []string) []string {
+	slices.SortFunc(ips, func(x, y string) int {
+		a, _ := netip.ParseAddr(x)
+		b, _ := netip.ParseAddr(y)
+		return cmp.Or(cmp.Compare(a.BitLen(), b.BitLen()), a.Compare(b))
+	})
+	return slices.Compact(ips)
+}
