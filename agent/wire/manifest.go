@@ -1,5 +1,7 @@
 package wire
 
+import "strings"
+
 // Names in the config's tar. Beside them lies one vm-NAME.tf per VM (so that a VM
 // may be named "main" or "override", which terraform takes for its own). The seeds
 // are in the manifest: as files of their own they would double the tar.
@@ -28,6 +30,9 @@ type Manifest struct {
 	VMs      []VM   `json:"vms"` // with a domain or with volumes that are kept
 }
 
+// userDataHeader is the first line of user-data that is whole.
+const userDataHeader = "#cloud-config\n"
+
 // SeedOf is the whole seed of a VM of the manifest; a VM without a domain has
 // none.
 func (m *Manifest) SeedOf(vm VM) (Seed, bool) {
@@ -35,7 +40,9 @@ func (m *Manifest) SeedOf(vm VM) (Seed, bool) {
 		return Seed{}, false
 	}
 	seed := *vm.Seed
-	seed.UserData = m.UserData + seed.UserData
+	if !strings.HasPrefix(seed.UserData, userDataHeader) {
+		seed.UserData = m.UserData + seed.UserData
+	}
 	return seed, true
 }
 
@@ -73,7 +80,7 @@ type VM struct {
 	// SeedVolume is the volume's name in pool "default".
 	SeedISO    string `json:"seed_iso,omitempty"`
 	SeedVolume string `json:"seed_volume,omitempty"`
-	Seed       *Seed  `json:"seed,omitempty"` // user-data without its common beginning
+	Seed       *Seed  `json:"seed,omitempty"` // user-data without its common beginning, unless it has its header
 }
 
 // Seed is a NoCloud seed: the contents of its three files.

@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"homelab/model"
+	"homelab/model/userdata"
 )
 
 // Commit does an edit: it is validated, written and becomes a revision in one
@@ -55,6 +56,9 @@ func (s *Store) try(before *model.State, edit model.Edit, who string) (*model.St
 	}
 	model.StampPower(before, after, who, s.now())
 	if err := model.Check(before, after, s.AllDisks()); err != nil {
+		return nil, nil, err
+	}
+	if err := userdata.Check(before, after); err != nil {
 		return nil, nil, err
 	}
 	changes, err := model.Diff(before, after)

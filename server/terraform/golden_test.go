@@ -26,6 +26,13 @@ func goldenLab(platform string) *model.State {
 	db.Name, db.NICs, db.Running, db.Rebuild, db.IP, db.SaltMaster = "db", 3, false, 2, "fd00:17::5/64", "attic"
 	lan.Name, lan.IP, lan.Role, lan.Image, lan.DiskGiB, lan.ExtraDiskGiB, lan.ExtraPool = "lan", "", "", "plain", 0, 0, ""
 	kept.Name, kept.Enabled = "kept", false
+	media := model.NewShare("media")
+	media.Server, media.Export, media.Options = "nas.home.arpa", "/volume1/media", []string{"ro"}
+	s.Shares["media"] = media
+	s.Shares["six"] = model.Share{Name: "six", Server: "fd00:17::9", Export: "/six", Mount: "/srv/six"}
+	s.Settings.Locale, s.Settings.Packages, s.Settings.Hosts = "nl_NL.UTF-8", []string{"htop"}, true
+	s.Roles["db"] = model.GuestRole{Name: "db", Packages: []string{"postgresql"}, UserData: "#cloud-config\n# tuned\nwrite_files:\n- {path: /etc/x, permissions: '0600', content: \"a\\nb\"}\nruncmd:\n- systemctl restart x\nsalt_minion: {conf: {log_level: debug}}\n"}
+	web.Shares, db.Shares, db.Role = []string{"media", "six"}, []string{"media"}, "db"
 	gone.Name, gone.Profiles = "gone", []string{"away"}
 	away.Name, away.Hypervisor = "away", "elsewhere"
 	return addVMs(s, web, db, lan, kept, gone, away)

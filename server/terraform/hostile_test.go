@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -34,6 +35,7 @@ func hostileLab(platform string) *model.State {
 	s := newLab(platform)
 	s.Settings.Timezone, s.Settings.SSHKeys = hostile[0], hostile
 	s.Settings.GuestUser, s.Settings.DNS, s.Settings.Search = hostile[4], hostile, hostile
+	s.Settings.Locale, s.Settings.Packages, s.Settings.Hosts = hostile[1], hostile, true
 	hv := s.Hypervisors["thinkpad"]
 	hv.Network = "bridge:" + strings.Join(hostile[:20], "")
 	hv.Pools = []model.Pool{{Name: model.DefaultPool, Path: "/srv/" + strings.Join(hostile[:20], "")}}
@@ -43,6 +45,11 @@ func hostileLab(platform string) *model.State {
 		vm.Name, vm.Role, vm.ExtraPool, vm.Image, vm.SaltMaster = fmt.Sprintf("h%d-", i)+h, h, "pool"+h, "image"+h, "master"+h
 		s.Images[vm.Image] = model.Image{Name: vm.Image, Path: "/" + h, Checksum: h}
 		s.SaltMasters[vm.SaltMaster] = model.SaltMaster{Name: vm.SaltMaster, Address: h}
+		vm.Shares = []string{"share" + h}
+		s.Shares[vm.Shares[0]] = model.Share{Server: h, Export: "/" + h, Mount: "/" + h, Options: []string{h}}
+		if i%2 == 0 { // whose user-data is merged
+			s.Roles[h] = model.GuestRole{Name: h, Packages: []string{h}, UserData: "mounts: [[a, b]]"}
+		}
 		addVMs(s, vm)
 	}
 	return s
@@ -141,8 +148,12 @@ func TestHostileSeeds(t *testing.T) {
 		var data struct {
 			Users    []any `yaml:"users"`
 			Timezone string
+			Locale   string
+			Packages []string
 			Hostname string
-			Salt     *salt `yaml:"salt_minion"`
+			Mounts   [][]string
+			Boot     [][]string `yaml:"bootcmd"`
+			Salt     *salt      `yaml:"salt_minion"`
 		}
 		if err := yaml.Unmarshal([]byte(seed.UserData), &data); err != nil {
 			t.Fatalf("%v in\n%s", err, seed.UserData)
@@ -162,6 +173,23 @@ func TestHostileSeeds(t *testing.T) {
 		if data.Hostname != host || (address != "") != (data.Salt != nil) ||
 			data.Salt != nil && (string(data.Salt.Grains.Role) != vm.Role || string(data.Salt.Conf.Master) != address || string(data.Salt.Conf.ID) != host) {
 			t.Errorf("%.60q: %q %+v", vm.Name, data.Hostname, data.Salt)
+		}
+		packages, mounts := len(hostile), 1
+		if role, ok := s.Roles[vm.Role]; ok && len(role.Packages) > 0 {
+			packages, mounts = packages+1, 2
+		}
+		share := s.Shares[vm.Shares[0]]
+		if len(data.Packages) != packages || len(data.Mounts) != mounts || data.Locale != s.Settings.Locale ||
+			data.Mounts[0][0] != share.Source() || data.Mounts[0][1] != share.Mount || data.Mounts[0][3] != share.MountOptions() {
+			t.Errorf("%.60q: %d packages, mounts %.300q, locale %q", vm.Name, len(data.Packages), data.Mounts, data.Locale)
+		}
+		if d := cmp.Diff(append([]string{"sh", "-c", writeHosts, "hosts"}, s.GuestHosts()...), data.Boot[0]); d != "" || len(data.Boot) != 1 {
+			t.Errorf("bootcmd (-want +got):\n%s", d)
+		}
+		for i, p := range data.Packages {
+			if i < len(hostile) && p != hostile[i] || i == len(hostile) && p != vm.Role {
+				t.Errorf("package %q", p)
+			}
 		}
 		var network networkConfig
 		if err := yaml.Unmarshal([]byte(seed.NetworkConfig), &network); err != nil {

@@ -127,7 +127,7 @@ func newSite(s *model.State, name string) (*site, error) {
 		return nil, fmt.Errorf("hypervisor %q: %w", name, err)
 	}
 	st.main = st.platform.main()
-	if st.seeds, err = newSeeds(s.Settings); err != nil {
+	if st.seeds, err = newSeeds(s); err != nil {
 		return nil, fmt.Errorf("the part of the seeds that all guests share: %w", err)
 	}
 	return st, nil
@@ -144,7 +144,7 @@ func (st *site) poolPath() string {
 }
 
 // guest is all that one VM's part of a config is rendered from, so that equal
-// guests have equal parts.
+// guests have equal parts: shares and what the role adds are in the placement's Seed.
 type guest struct {
 	model.Placement
 	ip, gateway, dns string // of the seed; dns separated by commas

@@ -155,6 +155,12 @@ func TestWarm(t *testing.T) {
 			func(s *model.State) { change(s, "web", func(vm *model.VM) { vm.Enabled = !vm.Enabled }) },
 			func(s *model.State) { change(s, "db", func(vm *model.VM) { vm.Rebuild++ }) },
 			func(s *model.State) { delete(s.VMs, "lan") },
+			func(s *model.State) { change(s, "web", func(vm *model.VM) { vm.Shares = nil }) },
+			func(s *model.State) {
+				s.Shares["media"] = model.Share{Name: "media", Server: "x", Export: "/y", Mount: "/z"}
+			},
+			func(s *model.State) { s.Roles["db"] = model.GuestRole{Name: "db", UserData: "packages: [x]"} },
+			func(s *model.State) { s.Settings.Packages, s.Settings.Hosts = nil, !s.Settings.Hosts },
 			func(s *model.State) { s.Settings.Timezone += "/x" },
 			func(s *model.State) { s.Settings.Gateway = "192.168.0.9" },
 			func(s *model.State) { s.Settings.DNS = nil },

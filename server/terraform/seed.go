@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,10 +9,12 @@ import (
 
 	"homelab/agent/wire"
 	"homelab/model"
+	"homelab/model/userdata"
 )
 
 // seeds makes the cloud-init seeds of one hypervisor's guests.
 type seeds struct {
+	state       *model.State
 	settings    model.Settings
 	common      string // beginning of every user-data
 	fingerprint string // of all that is not the guest's own
@@ -22,9 +25,13 @@ type userDataCommon struct {
 	Users      []any    `yaml:"users"`
 	SSHKeys    []text   `yaml:"ssh_authorized_keys,omitempty"` // of the image's own user
 	SSHPwauth  bool     `yaml:"ssh_pwauth"`
+	Hosts      text     `yaml:"manage_etc_hosts"` // keeps the guest's own name in /etc/hosts
 	Timezone   text     `yaml:"timezone,omitempty"`
+	Locale     text     `yaml:"locale,omitempty"`
+	Packages   []text   `yaml:"packages,flow,omitempty"`
 	Growpart   growpart `yaml:"growpart"`
 	ResizeRoot bool     `yaml:"resize_rootfs"`
+	Boot       [][]text `yaml:"bootcmd,flow"`
 }
 
 type growpart struct {
@@ -43,6 +50,7 @@ type user struct {
 // userData is what follows it, the guest's own. No key is in both.
 type userData struct {
 	Hostname text     `yaml:"hostname"`
+	Mounts   [][]text `yaml:"mounts,flow,omitempty"`
 	Apt      *apt     `yaml:"apt,omitempty"`
 	Salt     *salt    `yaml:"salt_minion,omitempty"`
 	Run      [][]text `yaml:"runcmd,flow,omitempty"`
@@ -126,10 +134,17 @@ type metaData struct {
 	LocalHostname text `yaml:"local-hostname"`
 }
 
-func newSeeds(s model.Settings) (seeds, error) {
+// writeHosts replaces homelab's lines in /etc/hosts by its arguments. It runs at
+// each boot, so that guests follow whatever lies in their seed by then.
+const writeHosts = `sed -i '/^# homelab: begin$/,/^# homelab: end$/d' /etc/hosts
+[ $# -eq 0 ] || printf '%s\n' '# homelab: begin' "$@" '# homelab: end' >>/etc/hosts`
+
+func newSeeds(state *model.State) (seeds, error) {
+	s := state.Settings
 	common := userDataCommon{
-		Users: []any{text("default")}, Timezone: text(s.Timezone),
+		Users: []any{text("default")}, Hosts: "localhost", Timezone: text(s.Timezone), Locale: text(s.Locale), Packages: texts(s.Packages),
 		Growpart: growpart{Mode: "auto", Devices: []text{"/"}}, ResizeRoot: true,
+		Boot: [][]text{append([]text{"sh", "-c", writeHosts, "hosts"}, texts(state.GuestHosts())...)},
 	}
 	if s.GuestUser == "" {
 		common.SSHKeys = texts(s.SSHKeys)
@@ -143,17 +158,72 @@ func newSeeds(s model.Settings) (seeds, error) {
 	if err != nil {
 		return seeds{}, err
 	}
-	all := seeds{settings: s, common: "#cloud-config\n" + string(b)}
+	all := seeds{state: state, settings: s, common: userdata.Header + "\n" + string(b)}
 	all.fingerprint = short(all.common, s.Gateway, strings.Join(s.DNS, "\x00"), strings.Join(s.Search, "\x00"))
 	return all, nil
 }
 
-// of makes the seed of a guest, its user-data without the common beginning.
+// nfsClient sees to it that shares can be mounted. It is no package for
+// cloud-init to install, because its name is another in each distribution and
+// cloud-init mounts before it installs. The target starts what mounts on demand.
+const nfsClient = `command -v mount.nfs >/dev/null ||
+if command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y nfs-common
+elif command -v dnf >/dev/null; then dnf install -y nfs-utils
+elif command -v pacman >/dev/null; then pacman -Sy --noconfirm nfs-utils
+elif command -v zypper >/dev/null; then zypper --non-interactive install nfs-client
+fi
+systemctl daemon-reload && systemctl start remote-fs.target`
+
+// mount has a guest mount its shares on demand.
+func (s seeds) mount(g guest, data *userData) error {
+	for _, name := range s.state.VMs[g.Name].Shares {
+		share, ok := s.state.Shares[name]
+		if !ok {
+			return fmt.Errorf("there is no share named %q", name)
+		}
+		data.Mounts = append(data.Mounts, []text{text(share.Source()), text(share.Mount), "nfs", text(share.MountOptions()), "0", "0"})
+	}
+	if len(data.Mounts) > 0 {
+		data.Run = append(data.Run, []text{"sh", "-c", nfsClient})
+	}
+	return nil
+}
+
+// withRole is a guest's whole user-data with what its role adds; empty if that
+// is nothing.
+func (s seeds) withRole(g guest, own string) (string, error) {
+	role := s.state.Roles[g.role]
+	var more []*userdata.Document
+	if len(role.Packages) > 0 {
+		more = append(more, userdata.Packages(role.Packages))
+	}
+	if role.UserData != "" {
+		doc, err := userdata.Parse(role.UserData)
+		if err != nil {
+			return "", fmt.Errorf("the user-data of role %q %w", g.role, err)
+		}
+		more = append(more, doc)
+	}
+	if len(more) == 0 {
+		return "", nil
+	}
+	whole, err := userdata.Merge(s.common+own, more...)
+	if err != nil {
+		return "", fmt.Errorf("the user-data of role %q: %w", g.role, err)
+	}
+	return whole, nil
+}
+
+// of makes the seed of a guest, its user-data without the common beginning
+// unless its role adds to that.
 func (s seeds) of(g guest) (wire.Seed, error) {
 	host := model.HostName(g.Name, g.Hypervisor)
 	data := userData{Hostname: text(host)}
 	if g.master != "" {
 		newSalt(g, &data)
+	}
+	if err := s.mount(g, &data); err != nil {
+		return wire.Seed{}, err
 	}
 	network, err := s.network(g)
 	if err != nil {
@@ -166,7 +236,11 @@ func (s seeds) of(g guest) (wire.Seed, error) {
 			return wire.Seed{}, fmt.Errorf("seed: %w", err)
 		}
 	}
-	return wire.Seed{UserData: string(files[0]), MetaData: string(files[1]), NetworkConfig: string(files[2])}, nil
+	whole, err := s.withRole(g, string(files[0]))
+	if err != nil {
+		return wire.Seed{}, err
+	}
+	return wire.Seed{UserData: cmp.Or(whole, string(files[0])), MetaData: string(files[1]), NetworkConfig: string(files[2])}, nil
 }
 
 // hash names a seed by its content.
