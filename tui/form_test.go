@@ -75,13 +75,13 @@ func TestAllThatIsWrongIsMarked(t *testing.T) {
 func TestFieldsOutOfSightAreCounted(t *testing.T) {
 	d := drive(t, newLab(), 40, 12)
 	d.press("2", "down", "enter")
-	d.see("↓ 9 more", "esc leave")
+	d.see("↓ 12 more", "esc leave")
 	d.press("up")
-	d.see("↑ 9 more", "▌ state")
+	d.see("↑ 12 more", "▌ state")
 	d.gone("↓")
 	d.press("up", "up", "up", "up", "up", "up")
-	d.see("↑ 7 more", "↓ 2 more", "▌ disk")
-	d.handle(tea.WindowSizeMsg{Width: 80, Height: 24})
+	d.see("↑ 10 more", "↓ 2 more", "▌ extra format")
+	d.handle(tea.WindowSizeMsg{Width: 80, Height: 30})
 	d.see("name", "state", "SAVING WILL")
 	d.gone("more")
 }

@@ -49,6 +49,11 @@ func TestScreens(t *testing.T) {
 		{"watts-none", "4 home down w"},
 		{"plots", "end up w"},
 		{"plots-lab", "W"},
+		{"access", "g a"},
+		{"access-sessions", "g a right"},
+		{"access-audit", "g a left"},
+		{"settings", "g e"},
+		{"settings-form", "g e e"},
 		{"power-off", "o"},
 		{"approve", "end y"},
 		{"palette", ": t h"},
@@ -58,7 +63,11 @@ func TestScreens(t *testing.T) {
 		for _, s := range screens {
 			name := fmt.Sprintf("%s-%dx%d", s.name, size[0], size[1])
 			t.Run(name, func(t *testing.T) {
-				d := drive(t, newLab(), size[0], size[1])
+				lab := newLab()
+				if s.name == "access" {
+					lab = peopled(t)
+				}
+				d := drive(t, lab, size[0], size[1])
 				for _, k := range strings.Fields(s.keys) {
 					d.press(k)
 					d.settle()
@@ -106,7 +115,7 @@ func compare(t *testing.T, file, got string) {
 // TestKeysAreOne checks that no key of a screen means two things there, that
 // the help says what each is for, and that what the bottom line names is in it.
 func TestKeysAreOne(t *testing.T) {
-	for _, keys := range []string{"", "end up enter", "end up enter right", "end up enter right right", "end up enter left", "g m", "2", "2 i", "2 enter", "3", "4", "5", "6", "6 enter", "7", "7 enter"} {
+	for _, keys := range []string{"", "end up enter", "end up enter right", "end up enter right right", "end up enter left", "g m", "g a", "g e", "2", "2 i", "2 enter", "3", "4", "5", "6", "6 enter", "7", "7 enter"} {
 		d := drive(t, newLab(), 120, 40)
 		for _, k := range strings.Fields(keys) {
 			d.press(k)

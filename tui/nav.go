@@ -20,6 +20,8 @@ var tabs = [...]struct {
 	{"Images", "i", func() screen { return &images{} }},
 	{"Runs", "r", func() screen { return &runs{} }},
 	{"History", "t", func() screen { return &history{} }},
+	{"Access", "a", func() screen { return &access{} }},
+	{"Settings", "e", func() screen { return &settings{} }},
 	{"Hypervisors", "m", func() screen { return &machines{} }},
 }
 

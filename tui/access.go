@@ -1,0 +1,302 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// access lists who may connect: people with their keys, agents, and those who
+// are invited to join as one.
+type access struct {
+	list list
+	all  []accessRow
+	seen *model.State
+	name int
+}
+
+// accessRow is one that may connect, or one key of a person.
+type accessRow struct {
+	kind  string // user, key, agent or invite
+	name  string // of the user or the hypervisor
+	key   model.Key
+	role  model.Role
+	print string // fingerprint
+	note  string
+	at    time.Time
+}
+
+func (s *access) title() string { return "Access" }
+func (s *access) rows() *list   { return &s.list }
+
+func (s *access) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
+	if s.seen == a.cache.state {
+		return nil
+	}
+	s.seen = a.cache.state
+	s.all = accessRows(s.seen)
+	keys, search := make([]string, len(s.all)), make([]string, len(s.all))
+	var names []string
+	for i, r := range s.all {
+		keys[i] = r.kind + " " + r.name + " " + r.key.Fingerprint
+		search[i] = strings.ToLower(fmt.Sprintf("kind:%s name:%s role:%s key:%s %s", r.kind, r.name, r.role, r.key.Name, r.print))
+		names = append(names, r.label())
+	}
+	s.list.set(keys, search)
+	s.name = widest(names, 10, 26)
+	return nil
+}
+
+func accessRows(s *model.State) []accessRow {
+	var all []accessRow
+	for _, name := range model.Names(s.Users) {
+		u := s.Users[name]
+		all = append(all, accessRow{kind: "user", name: name, role: u.Role, note: count(len(u.Keys), "key"), at: u.Created})
+		for _, k := range u.Keys {
+			all = append(all, accessRow{kind: "key", name: name, key: k, print: k.Fingerprint, at: k.Added})
+		}
+	}
+	for _, name := range model.Names(s.Agents) {
+		all = append(all, accessRow{kind: "agent", name: name, print: s.Agents[name].Fingerprint, at: s.Agents[name].Joined})
+	}
+	for _, name := range model.Names(s.Invites) {
+		all = append(all, accessRow{kind: "invite", name: name, print: s.Invites[name].Fingerprint, at: s.Invites[name].Expires})
+	}
+	return all
+}
+
+// label is what a row is called: a key is indented under its person.
+func (r accessRow) label() string {
+	if r.kind == "key" {
+		return "  " + r.key.Name
+	}
+	return r.name
+}
+
+func (s *access) chosen() (accessRow, bool) {
+	if i, ok := s.list.index(); ok && i < len(s.all) {
+		return s.all[i], true
+	}
+	return accessRow{}, false
+}
+
+func (s *access) actions(a *app) []action {
+	r, _ := s.chosen()
+	person := r.kind == "user" || r.kind == "key"
+	on := func(b binding, f func(a *app, r accessRow) tea.Cmd) action {
+		return action{binding: b, do: func(a *app) tea.Cmd {
+			if r, ok := s.chosen(); ok {
+				return f(a, r)
+			}
+			return nil
+		}}
+	}
+	remove := keyRemove
+	remove.long = "take this away: the user, the key, the agent's binding or the invite; asks"
+	return append(s.sectionActions(accessKeys),
+		on(keyEditUser, func(a *app, r accessRow) tea.Cmd { return a.open(newUserForm(a, r.name)) }).only(person),
+		on(keyAddKey, func(a *app, r accessRow) tea.Cmd { return a.open(newKeyForm(a, r.name)) }).only(person),
+		action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newUserForm(a, "")) }},
+		action{binding: keyInvite, do: inviteAgent},
+		on(remove, revoke),
+	)
+}
+
+func (s *access) draw(a *app, w, h int) []line {
+	cols := []column{
+		{head: "KIND", w: 6, drop: 3},
+		{head: "NAME", w: s.name},
+		{head: "ROLE", w: 8, drop: 2},
+		{head: "SINCE", w: 12, drop: 4},
+		{head: "FINGERPRINT", w: 12, grow: true, drop: 1},
+	}
+	s.list.y = 1
+	return append([]line{accessHeads(a, accessKeys)}, s.list.draw(w, h-1, cols, func(i int) []line { return s.cells(a, s.all[i]) })...)
+}
+
+func (s *access) cells(a *app, r accessRow) []line {
+	name := text(inkName, r.label())
+	if r.kind == "key" {
+		name = text(inkText, r.label())
+	}
+	role := text(inkText, string(r.role))
+	switch r.kind {
+	case "agent":
+		words, colour := agentWords(a.cache.status.Hypervisors[r.name].Agent)
+		role = text(colour, words)
+	case "invite":
+		role = text(inkWarn, "invited")
+		if r.at.Before(a.now) {
+			role = text(inkDim, "expired")
+		}
+	}
+	since := moment(a.now, r.at)
+	if r.kind == "invite" {
+		since = "until " + since
+	}
+	return []line{text(inkDim, r.kind), name, role, text(inkDim, since), text(inkDim, orNone(strings.TrimSpace(r.print+" "+r.note)))}
+}
+
+// revoke takes away what is chosen.
+func revoke(a *app, r accessRow) tea.Cmd {
+	switch r.kind {
+	case "user":
+		return a.propose(change{
+			title: "Remove user " + r.name, verb: "remove the user", least: stops, edit: model.Remove[model.User](r.name),
+			lines: []line{text(inkWarn, r.name+" cannot connect any more, and what is open is closed.")},
+		})
+	case "key":
+		lines := []line{text(inkWarn, r.name+" cannot connect with "+r.key.Name+" any more.")}
+		if len(a.cache.state.Users[r.name].Keys) == 1 {
+			lines = append(lines, text(inkBad, "It is the only key of "+r.name+"."))
+		}
+		return a.propose(change{
+			title: "Remove key " + r.key.Name + " of " + r.name, verb: "remove the key", least: stops, lines: lines,
+			edit: model.Change(r.name, 0, func(u *model.User) error {
+				u.Keys = slices.DeleteFunc(slices.Clone(u.Keys), func(k model.Key) bool { return k.Fingerprint == r.key.Fingerprint })
+				return nil
+			}),
+		})
+	}
+	verb, words := "unbind the agent", "The agent of "+r.name+" is disconnected and may not connect any more. Its guests run on."
+	if r.kind == "invite" {
+		verb, words = "take it back", "Nobody can join with that token any more."
+	}
+	a.overlay = &confirm{
+		title: "Revoke " + r.kind + " " + r.name + "?", verb: verb, level: stops, lines: []line{text(inkText, words)},
+		do: func(a *app) tea.Cmd {
+			return a.order(r.kind+" of "+r.name+" revoked", func(ctx context.Context) error {
+				return a.lab.Revoke(ctx, "dashboard: Revoke "+r.kind+" "+r.name, r.name)
+			})
+		},
+	}
+	return nil
+}
+
+// inviteAgent asks for which hypervisor a token is to be made.
+func inviteAgent(a *app) tea.Cmd {
+	var options []option
+	for i := range a.cache.hvs {
+		r := &a.cache.hvs[i]
+		words, colour := agentWords(r.st.Agent)
+		options = append(options, option{label: r.Name, note: text(colour, "agent "+words), do: func(a *app) tea.Cmd { return invite(a, r.Name) }})
+	}
+	if len(options) == 0 {
+		return a.say(inkDim, signNone, "no hypervisor is defined yet: n on the home screen adds one")
+	}
+	return a.ask("Invite the agent of", options...)
+}
+
+func invite(a *app, name string) tea.Cmd {
+	return a.async(func(ctx context.Context) done {
+		token, expires, err := a.lab.Invite(ctx, "dashboard: Invite the agent of "+name, name, "")
+		return func(a *app) tea.Cmd {
+			if err != nil {
+				return a.fail(err)
+			}
+			a.overlay = &invited{name: name, command: "homelab agent --join " + token, expires: expires}
+			return nil
+		}
+	})
+}
+
+// invited shows the line to type on the machine that is to join. It is shown
+// once: only half of the key is kept.
+type invited struct {
+	name, command string
+	expires       time.Time
+}
+
+func (m *invited) key(a *app, k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "y", "c":
+		a.overlay = nil
+		return a.copy(copied{label: "the command", text: m.command})
+	case "esc", "enter", "q":
+		a.overlay = nil
+	}
+	return nil
+}
+
+func (m *invited) paste(*app, string) {}
+
+func (m *invited) draw(a *app, w, _ int) (string, []line, ink) {
+	body := []line{text(inkText, "On "+m.name+", until "+moment(a.now, m.expires)+", once:"), nil}
+	body = append(body, wrapped(inkName, m.command, w, 0)...)
+	return "Invited", append(body, nil, line{{"y", inkKey}, {" copy it   ", inkText}, {"esc", inkKey}, {" close; it is not shown again", inkDim}}), inkRule
+}
+
+// newUserForm edits a user, or adds one with a key if name is empty.
+func newUserForm(a *app, name string) *form {
+	ref := model.Ref{Kind: model.KindUser, Name: name}
+	return newForm(a, &form{
+		ref: ref, verb: verb("user", name),
+		load: func(s *model.State) ([]*field, uint64, bool) {
+			u, ok := s.Users[name]
+			if name == "" {
+				u, ok = model.User{Role: model.RoleViewer}, true
+			}
+			fields := []*field{
+				(&field{key: "name", label: "name", hint: "how the history calls them", blank: "–"}).with(name),
+				(&field{key: "role", label: "role", kind: choice, hint: "viewer: looks; operator: switches machines and guests; admin: everything", options: []string{string(model.RoleViewer), string(model.RoleOperator), string(model.RoleAdmin)}}).with(string(u.Role)),
+			}
+			if name == "" {
+				fields = append(fields, keyField())
+			}
+			return fields, u.Version, ok
+		},
+		edit: edits(ref, func(string) model.User { return model.User{} }, func(u *model.User, v values) error {
+			u.Name, u.Role = v["name"], model.Role(v["role"])
+			if v["keys"] == "" {
+				return nil
+			}
+			return giveKey(u, v["keys"], a.opts.Now())
+		}),
+	})
+}
+
+func keyField() *field {
+	return (&field{key: "keys", label: "key", hint: "a line as in id_ed25519.pub: paste it here", blank: "–"}).with("")
+}
+
+// newKeyForm gives a user one more key.
+func newKeyForm(a *app, name string) *form {
+	ref := model.Ref{Kind: model.KindUser, Name: name}
+	return newForm(a, &form{
+		ref: ref, verb: "add a key of " + name,
+		load: func(s *model.State) ([]*field, uint64, bool) {
+			u, ok := s.Users[name]
+			return []*field{keyField()}, u.Version, ok
+		},
+		edit: edits(ref, func(string) model.User { return model.User{} }, func(u *model.User, v values) error {
+			return giveKey(u, v["keys"], a.opts.Now())
+		}),
+	})
+}
+
+// giveKey adds the key that a line holds.
+func giveKey(u *model.User, text string, now time.Time) error {
+	ref := model.Ref{Kind: model.KindUser, Name: u.Name}
+	wrong := func(err error) error {
+		return &model.FieldError{Ref: ref, Field: "keys", Value: cut(clean(text), 20), Rule: "is no public key: " + err.Error()}
+	}
+	if strings.Contains(text, "PRIVATE KEY") {
+		return wrong(errors.New("it is a private one, to be kept to yourself"))
+	}
+	public, fingerprint, comment, err := model.ParseKey(text)
+	if err != nil {
+		return wrong(err)
+	}
+	if comment == "" {
+		comment = fingerprint[:15]
+	}
+	u.Keys = append(slices.Clone(u.Keys), model.Key{Name: comment, PublicKey: public, Fingerprint: fingerprint, Added: now.UTC()})
+	return nil
+}

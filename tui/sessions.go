@@ -1,0 +1,151 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// Sections of the access screen: who may connect, who is connected, and who
+// did what.
+const (
+	accessKeys = iota
+	accessSessions
+	accessAudit
+	accessSections
+)
+
+// auditPage is how many entries of the audit are shown.
+const auditPage = 200
+
+// accessHeads names the sections, the one that is shown underlined.
+func accessHeads(a *app, at int) line {
+	names := [accessSections]string{"Who may", "Sessions " + strconv.Itoa(len(a.lab.Sessions())), "Audit"}
+	heads := line{{" ", inkText}}
+	for i, n := range names {
+		colour := inkTabs
+		if i == at {
+			colour = inkTab
+		}
+		heads = append(heads, span{n, colour}, span{"   ", inkText})
+	}
+	return append(heads, span{"←/→", inkKey})
+}
+
+// sectionActions go to the section after and before.
+func (s *access) sectionActions(at int) []action {
+	to := func(n int) func(a *app) tea.Cmd {
+		return func(a *app) tea.Cmd {
+			var next screen = s
+			if section := (at + n + accessSections) % accessSections; section != accessKeys {
+				next = &accessText{of: s, section: section}
+			}
+			a.filter = nil
+			a.stack[len(a.stack)-1] = next
+			return next.refresh(a, nil)
+		}
+	}
+	return []action{{binding: keySection, do: to(1)}, {binding: keySectionBack, do: to(-1)}}
+}
+
+// accessText is a section that is read: sessions or the audit.
+type accessText struct {
+	of             *access
+	section        int
+	top, page, end int
+
+	sessions []model.Session
+	audit    []model.Audited
+	read     bool
+	reading  bool
+	err      error
+}
+
+func (s *accessText) title() string                 { return "Access" }
+func (s *accessText) scroll(k tea.KeyPressMsg) bool { return scrolled(&s.top, s.page, s.end, k) }
+
+func (s *accessText) actions(*app) []action {
+	return append(s.of.sectionActions(s.section), action{binding: keyScroll})
+}
+
+func (s *accessText) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
+	s.sessions = a.lab.Sessions()
+	told := dirty == nil
+	for ref := range dirty {
+		told = told || ref.Kind == model.KindAudit
+	}
+	if s.section != accessAudit || !told || s.reading || !a.may(model.RoleAdmin) {
+		return nil
+	}
+	s.reading = true
+	return a.async(func(ctx context.Context) done {
+		audit, err := a.lab.Audit(ctx, 0, auditPage)
+		return func(*app) tea.Cmd {
+			s.audit, s.err, s.read, s.reading = audit, err, true, false
+			return nil
+		}
+	})
+}
+
+func (s *accessText) draw(a *app, w, h int) []line {
+	out := []line{accessHeads(a, s.section), nil}
+	var body []line
+	switch {
+	case s.section == accessSessions:
+		body = s.sessionLines(a, w)
+	case !a.may(model.RoleAdmin):
+		body = []line{text(inkText, " The audit is for admins.")}
+	case s.err != nil:
+		body = wrapped(inkBad, " "+signFailed+" "+s.err.Error(), w-2, 1)
+	case !s.read:
+		body = []line{text(inkDim, " Reading …")}
+	default:
+		body = s.auditLines(a, w)
+	}
+	room := h - len(out)
+	s.page, s.end = max(room-1, 1), max(len(body)-room, 0)
+	s.top = min(s.top, s.end)
+	return append(out, body[s.top:min(s.top+room, len(body))]...)
+}
+
+// sessionLines are who is connected, a line each; what it comes from where
+// there is room.
+func (s *accessText) sessionLines(a *app, w int) []line {
+	out := []line{append(append(text(inkHead, " WHO").fit(20), text(inkHead, "SINCE").fit(14)...), span{"DOING", inkHead})}
+	for _, ses := range s.sessions {
+		l := append(text(inkName, " "+ses.Who).fit(20), text(inkDim, moment(a.now, ses.Since)).fit(14)...)
+		l = append(l, text(inkText, orNone(strings.Join(ses.Doing, ", "))).fit(20)...)
+		l = append(l, span{strings.TrimSpace(ses.Address + " " + ses.KeyName), inkDim})
+		if w >= wide {
+			l = append(l, span{"  " + ses.Client, inkDim})
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func (s *accessText) auditLines(a *app, w int) []line {
+	out := []line{append(append(text(inkHead, " WHEN").fit(15), text(inkHead, "WHO").fit(18)...), span{"WHAT", inkHead})}
+	for _, e := range s.audit {
+		sign, colour := signNone, inkText
+		if e.Kind == model.AuditRefused {
+			sign, colour = signWarn, inkWarn
+		}
+		l := append(text(inkDim, " "+moment(a.now, e.Last)).fit(15), text(inkText, e.Who).fit(18)...)
+		what := sign + " " + e.What
+		if e.Count > 1 {
+			what += fmt.Sprintf(", %d times", e.Count)
+		}
+		l = append(l, span{what, colour})
+		if e.Address != "" {
+			l = append(l, span{"  " + e.Address, inkDim})
+		}
+		out = append(out, l)
+	}
+	return out
+}
