@@ -60,6 +60,9 @@ func (x *identityIndex) certified(cert *gossh.Certificate) (identity, error) {
 			return identity{}, fmt.Errorf("a certificate with the critical option %q, which is not taken here", firstLineOf(option))
 		}
 	}
+	if _, untouched := cert.Extensions["no-touch-required"]; untouched {
+		return identity{}, errors.New("a certificate that lets a security key in untouched, which is not taken here")
+	}
 	who := identity{kind: isUser, fingerprint: fingerprint, key: "certificate " + firstLineOf(cert.KeyId)}
 	at := slices.IndexFunc(cert.ValidPrincipals, func(name string) bool { _, ok := x.state.Users[name]; return ok })
 	if at < 0 {

@@ -128,12 +128,25 @@ func refuseAccess(rev model.Revision) error {
 				rev.Number, c.Kind.Word(), c.Name)
 		case model.KindInvite:
 			invites++
+		case model.KindSettings:
+			if changesAccess(c) {
+				return fmt.Errorf("revision %d cannot be undone: it changed whose certificates let people in; change that by its own command", rev.Number)
+			}
 		}
 	}
 	if invites == len(rev.Changes) {
 		return errors.New("an invite cannot be taken back by undo; revoke it, or invite again")
 	}
 	return nil
+}
+
+// changesAccess tells whether a change of the settings gave or took access.
+func changesAccess(c model.ObjectChange) bool {
+	var before, after model.Settings
+	if json.Unmarshal(c.Before, &before) != nil || json.Unmarshal(c.After, &after) != nil {
+		return true
+	}
+	return !slices.Equal(before.UserCA, after.UserCA) || !slices.Equal(before.Revoked, after.Revoked)
 }
 
 // untouched checks that nothing of rev was changed since, up to revision now.

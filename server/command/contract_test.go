@@ -87,7 +87,7 @@ func TestEveryCommand(t *testing.T) {
 		"hypervisor add", "hypervisor edit", "hypervisor remove", "profile add", "profile remove", "profile activate",
 		"image add", "image edit", "image remove", "pool add", "pool edit", "pool remove", "outlet add", "outlet edit", "outlet remove", "outlet on", "outlet off",
 		"power on", "power off", "salt master add", "salt master edit", "salt master remove", "salt setup", "salt highstate", "salt call", "salt accept", "profile edit", "plan", "apply", "approve", "cancel", "undo",
-		"agent invite", "agent revoke", "user add", "user edit", "user remove", "key add", "key remove", "settings set",
+		"agent invite", "agent revoke", "user add", "user edit", "user remove", "key add", "key edit", "key remove", "settings set",
 		"import homelabmanager", "backup", "hold", "release", "completion",
 	} {
 		if !found[path] {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +21,7 @@ type keyJSON struct {
 func keyCommand(s *session) *cobra.Command {
 	return parent(
 		&cobra.Command{Use: "key", Aliases: []string{"keys"}, Short: "The keys with which users connect"},
-		listKeys(s), addKey(s), removeKey(s),
+		listKeys(s), addKey(s), editKey(s), removeKey(s),
 	)
 }
 
@@ -35,7 +36,7 @@ func listKeys(s *session) *cobra.Command {
 			return err
 		}
 		keys := []keyJSON{}
-		t := &table{header: []string{"user", "key", "type", "fingerprint", "added"}}
+		t := &table{header: []string{"user", "key", "type", "fingerprint", "options", "added"}}
 		for _, name := range model.Names(s.state().Users) {
 			if len(args) > 0 && args[0] != name {
 				continue
@@ -43,7 +44,7 @@ func listKeys(s *session) *cobra.Command {
 			for _, k := range s.state().Users[name].Keys {
 				keys = append(keys, keyJSON{name, k})
 				kind, _, _ := strings.Cut(k.PublicKey, " ")
-				t.add(cell{text: name}, cell{text: k.Name}, cell{text: kind}, cell{text: k.Fingerprint}, cell{text: s.age(k.Added)})
+				t.add(cell{text: name}, cell{text: k.Name}, cell{text: kind}, cell{text: k.Fingerprint}, s.optionsCell(k), cell{text: s.age(k.Added)})
 			}
 		}
 		switch {
@@ -61,14 +62,19 @@ func listKeys(s *session) *cobra.Command {
 
 func addKey(s *session) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:               "add USER [KEY]",
-		Short:             "Let a user connect with a key",
-		Long:              "Let a user connect with public keys, given as an argument or on standard input, as they stand in a file that ends in .pub.",
-		Example:           "key add alice < ~/.ssh/id_ed25519.pub\nkey add alice ssh-ed25519 AAAAC3Nz… alice@laptop",
+		Use:   "add USER [KEY]",
+		Short: "Let a user connect with a key",
+		Long: `Let a user connect with public keys, given as an argument or on standard input,
+as they stand in a file that ends in .pub or in authorized_keys, where options
+stand before them: from="192.168.1.0/24,!192.168.1.9", expiry-time="20270131Z"
+and restrict, which the flags set too. A restricted key runs commands and has no
+terminal, so it opens no dashboard and is asked nothing.`,
+		Example:           "key add alice < ~/.ssh/id_ed25519.pub\nkey add alice ssh-ed25519 AAAAC3Nz… alice@laptop\nkey add backup --restrict --from 192.168.1.9 < backup.pub",
 		Args:              some("USER"),
 		ValidArgsFunction: s.nameArgs(model.KindUser, false),
 	}
 	opts := mutating(cmd)
+	f := keyOptions(s, cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := s.mustExist(model.KindUser, args[0]); err != nil {
 			return err
@@ -84,12 +90,20 @@ func addKey(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		for i := range added {
+			if err := f.apply(&added[i]); err != nil {
+				return err
+			}
+		}
 		return s.commit(cmd.Context(), opts, change{
 			edit: model.Change(args[0], 0, func(u *model.User) error {
 				for _, k := range added {
-					has := func(other model.Key) bool { return other.Fingerprint == k.Fingerprint }
-					if !slices.ContainsFunc(u.Keys, has) {
+					at := slices.IndexFunc(u.Keys, func(other model.Key) bool { return other.Fingerprint == k.Fingerprint })
+					switch {
+					case at < 0:
 						u.Keys = append(slices.Clone(u.Keys), k)
+					case u.Keys[at].Options() != k.Options():
+						return hint(fmt.Errorf("user %s has that key already, with other options", u.Name), "change them with: key edit %s %s", shellQuote(u.Name), k.Fingerprint)
 					}
 				}
 				return nil
@@ -112,11 +126,12 @@ func (s *session) parseKeys(text []byte) ([]model.Key, error) {
 		if strings.Contains(line, "PRIVATE KEY") {
 			return nil, errors.New("that is a private key: keep it to yourself, and give the file that ends in .pub")
 		}
-		public, fingerprint, comment, err := model.ParseKey(line)
+		key, err := model.ParseKeyLine(line)
 		if err != nil {
 			return nil, hint(err, "give a whole line, as it stands in a file that ends in .pub: ssh-ed25519 AAAAC3Nz… name")
 		}
-		found = append(found, model.Key{Name: or(comment, fingerprint[:min(len(fingerprint), 15)]), PublicKey: public, Fingerprint: fingerprint, Added: s.now().UTC()})
+		key.Added = s.now().UTC()
+		found = append(found, key)
 	}
 	if len(found) == 0 {
 		return nil, errors.New("no public key was given; it looks like: ssh-ed25519 AAAAC3Nz… name")
@@ -124,22 +139,78 @@ func (s *session) parseKeys(text []byte) ([]model.Key, error) {
 	return found, nil
 }
 
+// keyOptions are the flags that set a key's options.
+func keyOptions(s *session, cmd *cobra.Command) *fields[model.Key] {
+	f := newFields[model.Key](s, cmd)
+	f.list("from", "addresses and networks that it may be used from, such as 192.168.1.0/24; ! before one leaves it out", func(k *model.Key) *[]string { return &k.From })
+	expires := cmd.Flags().String("expires", "", "when it ends: a date such as 2027-01-31, or a time in RFC 3339; never clears it")
+	f.try("expires", func(k *model.Key) (err error) {
+		if k.Expires = (time.Time{}); *expires != "" && *expires != "never" {
+			k.Expires, err = model.ParseExpiry(*expires)
+		}
+		return err
+	})
+	f.truth("restrict", "commands only: no terminal, so no dashboard", func(k *model.Key) *bool { return &k.Restrict })
+	return f
+}
+
+// optionsCell says a key's options; one that has expired stands out.
+func (s *session) optionsCell(k model.Key) cell {
+	if !k.Expires.IsZero() && !s.now().Before(k.Expires) {
+		return cell{"expired " + s.age(k.Expires) + " ago", yellow}
+	}
+	return cell{text: or(k.Options(), "none")}
+}
+
+func editKey(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "edit USER KEY", Short: "Change a key's name or options",
+		Long:              "Change a key's name, or from where and until when it may be used and for what. KEY is its name or its fingerprint.",
+		Example:           "key edit alice alice@laptop --expires 2027-01-31\nkey edit alice SHA256:… --from '' --restrict=false",
+		Args:              exactly("USER", "KEY"),
+		ValidArgsFunction: s.keyArgs,
+	}
+	opts := mutating(cmd)
+	f := keyOptions(s, cmd)
+	f.text("name", "another name", func(k *model.Key) *string { return &k.Name })
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !f.some() {
+			return &usageError{err: errors.New("nothing to change was given"), hint: seeHelp(cmd)}
+		}
+		return s.commit(cmd.Context(), opts, change{
+			edit: model.Change(args[0], 0, func(u *model.User) error {
+				at, err := findKey(u, args[1])
+				if err != nil {
+					return err
+				}
+				u.Keys = slices.Clone(u.Keys)
+				return f.apply(&u.Keys[at])
+			}),
+			done: fmt.Sprintf("key %s of user %s is changed", args[1], args[0]), same: fmt.Sprintf("key %s of user %s is like that", args[1], args[0]),
+		})
+	}
+	return cmd
+}
+
+// keyArgs completes USER KEY.
+func (s *session) keyArgs(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return s.nameArgs(model.KindUser, false)(cmd, args, prefix)
+	}
+	var names []string
+	for _, k := range s.state().Users[args[0]].Keys {
+		names = append(names, k.Fingerprint)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 func removeKey(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "remove USER KEY", Aliases: []string{"rm"}, Short: "Take a key from a user",
-		Long:    "Take a key from a user. KEY is its name or its fingerprint.",
-		Example: "key remove alice alice@laptop\nkey remove alice SHA256:…",
-		Args:    exactly("USER", "KEY"),
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-			if len(args) != 1 {
-				return s.nameArgs(model.KindUser, false)(cmd, args, prefix)
-			}
-			var names []string
-			for _, k := range s.state().Users[args[0]].Keys {
-				names = append(names, k.Fingerprint)
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
+		Long:              "Take a key from a user. KEY is its name or its fingerprint.",
+		Example:           "key remove alice alice@laptop\nkey remove alice SHA256:…",
+		Args:              exactly("USER", "KEY"),
+		ValidArgsFunction: s.keyArgs,
 	}
 	opts := mutating(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -156,6 +227,16 @@ func removeKey(s *session) *cobra.Command {
 }
 
 func dropKey(u *model.User, key string) error {
+	at, err := findKey(u, key)
+	if err != nil {
+		return err
+	}
+	u.Keys = slices.Delete(slices.Clone(u.Keys), at, at+1)
+	return nil
+}
+
+// findKey finds a user's key by its name or its fingerprint.
+func findKey(u *model.User, key string) (int, error) {
 	var at []int
 	for i, k := range u.Keys {
 		if k.Fingerprint == key || k.Name == key {
@@ -164,12 +245,11 @@ func dropKey(u *model.User, key string) error {
 	}
 	switch len(at) {
 	case 0:
-		return hint(fmt.Errorf("user %s has no key %q", u.Name, key), "see them with: key list %s", shellQuote(u.Name))
+		return 0, hint(fmt.Errorf("user %s has no key %q", u.Name, cut(key, 60)), "see them with: key list %s", shellQuote(u.Name))
 	case 1:
-		u.Keys = slices.Delete(slices.Clone(u.Keys), at[0], at[0]+1)
-		return nil
+		return at[0], nil
 	}
-	return hint(fmt.Errorf("user %s has %d keys named %q", u.Name, len(at), key), "give the fingerprint: key list %s", shellQuote(u.Name))
+	return 0, hint(fmt.Errorf("user %s has %d keys named %q", u.Name, len(at), cut(key, 60)), "give the fingerprint: key list %s", shellQuote(u.Name))
 }
 
 // input reads standard input whole, up to a limit.

@@ -48,6 +48,12 @@ func showSettings(s *session) *cobra.Command {
 		if len(set.SSHKeys) == 0 {
 			pairs = append(pairs, pair{"ssh keys", cell{"none: nobody can log in to a guest", yellow}})
 		}
+		for _, key := range set.UserCA {
+			pairs = append(pairs, pair{"user ca", cell{text: key}})
+		}
+		if len(set.Revoked) > 0 {
+			pairs = append(pairs, pair{"revoked", cell{text: strings.Join(set.Revoked, ", ")}})
+		}
 		s.printPairs(pairs)
 		return nil
 	}
@@ -79,6 +85,8 @@ func setSettings(s *session) *cobra.Command {
 	f.number("guest-grace-seconds", "how long a guest has to shut down before it is switched off; 0 is 30", func(v *model.Settings) *int { return &v.GuestGraceSeconds })
 	f.number("power-grace-seconds", "how long a machine has to be off after its agent went, where no meter or ping tells; 0 is 30", func(v *model.Settings) *int { return &v.PowerGraceSeconds })
 	f.truth("restore-power", "when the server starts, what is wanted on and is off is switched on", func(v *model.Settings) *bool { return &v.RestorePower })
+	f.lines("user-ca", "a key whose certificates let users in, as the first principal that is a user; repeat it for more, all are replaced", func(v *model.Settings) *[]string { return &v.UserCA })
+	f.list("revoked", "certificates that let nobody in: serial:N, id:KEY-ID or the certified key's fingerprint", func(v *model.Settings) *[]string { return &v.Revoked })
 	f.suggest("salt-master", model.KindSaltMaster)
 	base := cmd.Flags().Uint64("version", 0, "refuse if they were changed since this `version`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
