@@ -166,7 +166,7 @@ func (b *batch) remove(id uint64) error {
 func (s *Store) update(o *observed, do func(*batch) error) error {
 	b := &batch{s: s, o: o, loaded: map[uint64]*run{}}
 	var pruned []uint64
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.write(func(tx *bbolt.Tx) error {
 		b.tx = tx
 		if err := do(b); err != nil {
 			return err
@@ -243,7 +243,7 @@ func (s *Store) published(o *observed, moved []*run, removed []uint64) {
 
 // reload reads the runs under way again, after a transaction that failed.
 func (s *Store) reload() error {
-	return s.db.View(func(tx *bbolt.Tx) error {
+	return s.view(func(tx *bbolt.Tx) error {
 		for id := range s.runs {
 			head, err := s.head(id)
 			if err != nil {

@@ -34,7 +34,7 @@ func (s *Store) commit(who, via string, undoes uint64, edit model.Edit) (model.R
 	if err := stamped(after, changes); err != nil {
 		return model.Revision{}, err
 	}
-	if err := s.db.Update(func(tx *bbolt.Tx) error {
+	if err := s.write(func(tx *bbolt.Tx) error {
 		return errors.Join(writeRevision(tx, rev), followSecrets(tx, before, after, changes), followMeters(tx, after, changes))
 	}); err != nil {
 		return model.Revision{}, fmt.Errorf("write revision %d: %w", rev.Number, err)

@@ -16,7 +16,7 @@ import (
 // before; 0 begins with the newest.
 func (s *Store) Revisions(before uint64, limit int) ([]model.Revision, error) {
 	var revs []model.Revision
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketRevisions).Cursor()
 		k, v := c.Last()
 		if before > 0 {
@@ -156,7 +156,7 @@ func (s *Store) untouched(rev model.Revision, now uint64) error {
 		touched[c.Ref] = c.Kind != model.KindInvite
 	}
 	later := &UndoError{Revision: rev.Number}
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketRevisions).Cursor()
 		for k, v := c.Seek(key(rev.Number + 1)); k != nil && number(k) <= now; k, v = c.Next() {
 			var r model.Revision

@@ -35,7 +35,7 @@ func (s *Store) RecordLoads(minutes ...LoadMinute) error {
 	if len(minutes) == 0 {
 		return nil
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.write(func(tx *bbolt.Tx) error {
 		root := tx.Bucket(bucketLoads)
 		for _, m := range minutes {
 			entries, err := loadEntries(root, m.Of)
@@ -98,7 +98,7 @@ func (s *Store) LoadHistory(of []model.Ref, span model.Span, now time.Time) (map
 		}
 	}
 	out := map[model.Ref][]model.LoadPoint{}
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		root := tx.Bucket(bucketLoads)
 		numbers, err := numbersOf(root, names)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -28,17 +29,47 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("%s is in use by %s; stop that server first, or start this one with another --data", e.Path, holder)
 }
 
-func openFile(path string) (*bbolt.DB, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+// openFile opens a file of bbolt's; one that is read only may be no file's that
+// a server has open.
+func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
+	var file *os.File // bbolt leaves it open, and locked, where it panics
+	opts := &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType, ReadOnly: readOnly}
+	opts.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}
+	err = guard(path, func() error {
+		db, err = bbolt.Open(path, 0o600, opts)
+		if err == nil {
+			if err = whole(db, path); err != nil {
+				db.Close()
+			}
+		}
+		return err
+	})
+	var damaged *DamagedError
 	switch {
+	case errors.As(err, &damaged):
+		if file != nil {
+			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN) // a mapping would keep it beyond Close
+			file.Close()
+		}
+		return nil, err
 	case errors.Is(err, berrors.ErrTimeout):
-		holder, _ := os.ReadFile(holderFile(path))
-		return nil, &LockedError{Path: path, Holder: line(strings.TrimSpace(string(holder)), 200)}
+		return nil, lockedBy(path)
 	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return db, nil
 }
+
+func lockedBy(path string) error {
+	holder, _ := os.ReadFile(holderFile(path))
+	return &LockedError{Path: path, Holder: line(strings.TrimSpace(string(holder)), 200)}
+}
+
+// lockFile takes the lock that bbolt takes, for as long as f is open.
+func lockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
 // holderFile lies beside the store and says who has it open. It is only for
 // people: the lock is the kernel's, and ends with the process.

@@ -91,7 +91,7 @@ func (s *Store) RecordWatts(minutes ...WattMinute) error {
 	if len(minutes) == 0 {
 		return nil
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.write(func(tx *bbolt.Tx) error {
 		root := tx.Bucket(bucketMeters)
 		for _, m := range minutes {
 			minute := m.At.UTC().Truncate(time.Minute)
@@ -221,7 +221,7 @@ func pruneBefore(rows *bbolt.Bucket, oldest time.Time) error {
 func (s *Store) WattHistory(outlets []string, span model.Span, now time.Time) (map[string][]model.WattPoint, error) {
 	from, until, n := bounds(span, now)
 	out := map[string][]model.WattPoint{}
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		root := tx.Bucket(bucketMeters)
 		names, err := numbersOf(root, outlets)
 		if err != nil {
@@ -309,7 +309,7 @@ func numbersOf(root *bbolt.Bucket, outlets []string) (map[uint64]string, error) 
 // and since recording began.
 func (s *Store) Energy(since, now time.Time) (map[string]model.Metered, error) {
 	out := map[string]model.Metered{}
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		root := tx.Bucket(bucketMeters)
 		b := root.Bucket(metersOutlets)
 		if b == nil {

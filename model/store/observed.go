@@ -56,7 +56,7 @@ func (s *Store) SetDisks(hypervisor string, disks []model.Disk) error {
 	if slices.Equal(disks, old) {
 		return nil
 	}
-	if err := s.db.Update(func(tx *bbolt.Tx) error {
+	if err := s.write(func(tx *bbolt.Tx) error {
 		return putJSON(tx.Bucket(bucketDisks), []byte(hypervisor), disks)
 	}); err != nil {
 		return err

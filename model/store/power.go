@@ -15,7 +15,7 @@ var bucketPower = []byte("power")
 // Power is what is kept of a machine's power.
 func (s *Store) Power(hypervisor string) (model.PowerRecord, error) {
 	var r model.PowerRecord
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		data := tx.Bucket(bucketPower).Get([]byte(hypervisor))
 		if data == nil {
 			return nil
@@ -27,7 +27,7 @@ func (s *Store) Power(hypervisor string) (model.PowerRecord, error) {
 
 // SetPower keeps it.
 func (s *Store) SetPower(hypervisor string, r model.PowerRecord) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.write(func(tx *bbolt.Tx) error {
 		return putJSON(tx.Bucket(bucketPower), []byte(hypervisor), r)
 	})
 }

@@ -41,7 +41,7 @@ func (s *Store) NewRun(r model.Run, placements []model.Placement) (model.Run, er
 		r.Started = s.now().UTC()
 	}
 	live := newLive(r, slices.Clone(placements))
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.write(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketRuns)
 		id, err := b.NextSequence()
 		if err != nil {
@@ -104,7 +104,7 @@ func (s *Store) Run(id uint64) (model.Run, error) {
 	if err != nil {
 		return model.Run{}, err
 	}
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		r.Resources, err = readResources(tx, id)
 		return err
 	})
@@ -145,7 +145,7 @@ func (s *Store) Log(id, after uint64, limit int) ([]model.Record, error) {
 		return nil, err
 	}
 	var records []model.Record
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketLogs).Bucket(key(id))
 		if b == nil {
 			return nil

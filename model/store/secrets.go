@@ -31,7 +31,7 @@ func (s *Store) SetSecret(ref model.Ref, field, value string) error {
 	if old, _ := s.Secret(ref, field); old == value {
 		return nil
 	}
-	if err := s.db.Update(func(tx *bbolt.Tx) error { return putSecret(tx, ref, field, value) }); err != nil {
+	if err := s.write(func(tx *bbolt.Tx) error { return putSecret(tx, ref, field, value) }); err != nil {
 		return fmt.Errorf("write %s of %s %q: %w", field, ref.Kind.Word(), ref.Name, err)
 	}
 	s.hub.Publish(ref)
@@ -57,7 +57,7 @@ func putSecret(tx *bbolt.Tx, ref model.Ref, field, value string) error {
 
 // Secret returns a secret of an object, and whether it is set.
 func (s *Store) Secret(ref model.Ref, field string) (value string, ok bool) {
-	_ = s.db.View(func(tx *bbolt.Tx) error { // fails only once the file is closed
+	_ = s.view(func(tx *bbolt.Tx) error { // fails only once the file is closed
 		if b := tx.Bucket(bucketSecrets).Bucket(secretKey(ref)); b != nil {
 			v := b.Get([]byte(field))
 			value, ok = string(v), v != nil
@@ -70,7 +70,7 @@ func (s *Store) Secret(ref model.Ref, field string) (value string, ok bool) {
 // Secrets are the names of the secrets of an object that are set, sorted.
 func (s *Store) Secrets(ref model.Ref) []string {
 	var fields []string
-	_ = s.db.View(func(tx *bbolt.Tx) error {
+	_ = s.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketSecrets).Bucket(secretKey(ref))
 		if b == nil {
 			return nil

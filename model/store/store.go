@@ -16,10 +16,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,10 +55,11 @@ var (
 
 // Store is the open file. Its methods may be called from any goroutine.
 type Store struct {
-	db    *bbolt.DB
-	path  string
-	hub   model.Hub
-	state atomic.Pointer[model.State]
+	db      *bbolt.DB
+	path    string
+	carried string // pattern of files that copies hold
+	hub     model.Hub
+	state   atomic.Pointer[model.State]
 
 	writing sync.Mutex // held by commits, from the state they read to the state they publish
 
@@ -95,11 +94,15 @@ func (e *NewerError) Error() string {
 }
 
 // Open opens the file, or makes it with the state of a new lab. It fails with
-// a [LockedError] if another process has it open.
+// a [LockedError] if another process has it open, and with a [DamagedError] if
+// it is not whole, which says what to restore.
 func Open(path string) (*Store, error) {
-	db, err := openFile(path)
+	if err := emptied(path); err != nil {
+		return nil, advise(err)
+	}
+	db, err := openFile(path, false)
 	if err != nil {
-		return nil, err
+		return nil, advise(err)
 	}
 	s := &Store{
 		db: db, path: path, runs: map[uint64]*run{}, now: time.Now, heads: map[uint64]model.Run{}, spools: map[string]position{},
@@ -107,11 +110,11 @@ func Open(path string) (*Store, error) {
 	}
 	if err := s.prepare(); err != nil {
 		db.Close()
-		return nil, err
+		return nil, advise(err)
 	}
 	if err := s.load(); err != nil {
 		db.Close()
-		return nil, err
+		return nil, advise(err)
 	}
 	announceHolder(path)
 	return s, nil
@@ -120,7 +123,7 @@ func Open(path string) (*Store, error) {
 // prepare makes the buckets of a new file and checks the schema of an old one.
 func (s *Store) prepare() error {
 	fresh, found := false, uint64(0)
-	if err := s.db.View(func(tx *bbolt.Tx) error {
+	if err := s.view(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if fresh = meta == nil; !fresh {
 			found = number(meta.Get(keySchema))
@@ -137,7 +140,7 @@ func (s *Store) prepare() error {
 	case !fresh:
 		return fmt.Errorf("%s is no file of homelab's", s.path)
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.write(func(tx *bbolt.Tx) error {
 		for _, name := range buckets {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
@@ -154,7 +157,7 @@ func (s *Store) prepare() error {
 // have; it writes nothing if there is none.
 func (s *Store) addBuckets() error {
 	var missing [][]byte
-	if err := s.db.View(func(tx *bbolt.Tx) error {
+	if err := s.view(func(tx *bbolt.Tx) error {
 		for _, name := range buckets {
 			if tx.Bucket(name) == nil {
 				missing = append(missing, name)
@@ -164,7 +167,7 @@ func (s *Store) addBuckets() error {
 	}); err != nil || len(missing) == 0 {
 		return err
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.write(func(tx *bbolt.Tx) error {
 		for _, name := range missing {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return err
@@ -201,30 +204,9 @@ func (s *Store) State() *model.State { return s.state.Load() }
 // Hub tells what was written.
 func (s *Store) Hub() *model.Hub { return &s.hub }
 
-// Backup writes a consistent copy of the file to w. A slow w holds nothing
-// up: the copy is made first.
-func (s *Store) Backup(w io.Writer) error {
-	dir, err := os.MkdirTemp(filepath.Dir(s.path), ".backup-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "homelab.db")
-	if err := s.db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(file, 0o600) }); err != nil {
-		return fmt.Errorf("copy %s: %w", s.path, err)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(w, f)
-	return err
-}
-
 // load reads everything that is kept in memory.
 func (s *Store) load() error {
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		return errors.Join(
 			s.loadState(tx),
 			each(tx.Bucket(bucketSpools), func(k []byte, p position) { s.spools[string(k)] = p }),
@@ -240,6 +222,12 @@ func (s *Store) load() error {
 }
 
 func (s *Store) loadState(tx *bbolt.Tx) error {
+	st, err := readState(tx)
+	s.state.Store(st)
+	return err
+}
+
+func readState(tx *bbolt.Tx) (*model.State, error) {
 	st := model.NewState()
 	st.Profiles, st.Settings = map[string]model.Profile{}, model.Settings{}
 	kinds := tx.Bucket(bucketState)
@@ -249,8 +237,7 @@ func (s *Store) loadState(tx *bbolt.Tx) error {
 		})
 	})
 	st.Revision = number(tx.Bucket(bucketMeta).Get(keyRevision))
-	s.state.Store(st)
-	return err
+	return st, err
 }
 
 // each decodes the values of a bucket.
