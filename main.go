@@ -62,11 +62,11 @@ commands. To see it all on this machine: ` + "`homelab demo`" + `.`,
 		Args:          cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_ = cmd.Help()
-			return &usageError{errors.New("say which command: serve, agent, demo, install, uninstall or version")}
+			return &usageError{errors.New("say which command: serve, agent, demo, install, uninstall, check or version")}
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newServe(), newAgent(), newDemo(), newInstall(), newUninstall(), newVersion())
+	root.AddCommand(newServe(), newAgent(), newDemo(), newInstall(), newUninstall(), newCheck(), newVersion())
 	return root
 }
 
@@ -78,7 +78,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 func newServe() *cobra.Command {
-	var listen, data, metrics string
+	var listen, data, metrics, restore string
 	var keys []string
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -86,22 +86,34 @@ func newServe() *cobra.Command {
 		Long: `Run the server: an SSH endpoint with the dashboard, the commands and the agents' subsystems.
 
 At its first start it takes its first admin from the authorized_keys files named by --authorized-keys, by default
-~/.ssh/authorized_keys and ~/.ssh/id_*.pub of the user who starts it. Later, users are managed over SSH.`,
-		Example: "  homelab serve --listen :22 --data /var/lib/homelab",
+~/.ssh/authorized_keys and ~/.ssh/id_*.pub of the user who starts it. Later, users are managed over SSH.
+
+With --restore it begins by putting a copy, made by ` + "`ssh homelab.lan backup`" + ` or lying in the data folder's backups, in place
+of its database, which is kept aside. Started by root on the data of another user, it goes on as that user.`,
+		Example: "  homelab serve --listen :22 --data /var/lib/homelab\n  homelab serve --restore homelab.db",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), listen, metrics, server.Options{Data: data, AuthorizedKeys: keys})
+			return serve(cmd.Context(), listen, metrics, restore, server.Options{Data: data, AuthorizedKeys: keys})
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", ":2222", "address to listen on, `HOST:PORT`")
 	cmd.Flags().StringVar(&data, "data", stateFolder("server"), "`folder` for the database and the host key")
+	cmd.Flags().StringVar(&restore, "restore", "", "`file` to put in place of the database first; what was there is kept")
 	cmd.Flags().StringArrayVar(&keys, "authorized-keys", nil, "`file` with the first admin's public keys (may be repeated)")
 	cmd.Flags().StringVar(&metrics, "metrics", "", "address to serve Prometheus on, `HOST:PORT` such as 127.0.0.1:9100 (default off: anybody who reaches it may read)")
 	return cmd
 }
 
-func serve(ctx context.Context, listen, metrics string, opts server.Options) error {
+func serve(ctx context.Context, listen, metrics, restore string, opts server.Options) error {
 	debug.SetGCPercent(50) // a Pi's memory is worth more than its time
+	var from *os.File
+	var err error
+	if restore != "" {
+		if from, err = os.Open(restore); err != nil {
+			return err
+		}
+		defer from.Close()
+	}
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
 		return listenError(listen, "--listen", err)
@@ -114,7 +126,14 @@ func serve(ctx context.Context, listen, metrics string, opts server.Options) err
 	}
 	opts.Listener, opts.Version, opts.Out = ln, version(), os.Stdout
 	opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	srv, err := server.New(opts)
+	err = becomeOwner(opts.Data) // what needed root is done
+	if err == nil && from != nil {
+		err = restoreWhole(os.Stdout, opts.Data, from)
+	}
+	var srv *server.Server
+	if err == nil {
+		srv, err = server.New(opts)
+	}
 	if err != nil {
 		ln.Close()
 		if opts.Metrics != nil {

@@ -25,6 +25,7 @@ type objects interface {
 	stamp(before, after *State, name string, m Meta)
 	names(s *State) []string
 	get(s *State, name string) (any, bool)
+	merge(s, from *State, prune bool)
 }
 
 var tables = []objects{

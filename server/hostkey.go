@@ -15,6 +15,9 @@ import (
 
 const hostKeyFile = "host_ed25519"
 
+// hostKeyFiles matches the files of host keys: copies of the store carry them.
+const hostKeyFiles = "host_*"
+
 // closeKey closes a private key that others can read to them, and says so.
 func closeKey(path string, log *slog.Logger) error {
 	info, err := os.Stat(path)

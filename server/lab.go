@@ -211,13 +211,6 @@ func (l *lab) Config(hypervisor string) ([]byte, error) {
 	return config.Tar, nil
 }
 
-func (l *lab) Backup(w interface{ Write([]byte) (int, error) }) error {
-	if err := l.may(model.RoleAdmin); err != nil {
-		return err
-	}
-	return l.s.store.Backup(w)
-}
-
 func (l *lab) HostKey() string {
 	return strings.TrimSpace(string(gossh.MarshalAuthorizedKey(l.s.HostKey())))
 }

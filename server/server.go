@@ -120,6 +120,7 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	st.Carry(hostKeyFiles)
 	if err := firstAdmin(st, opts.AuthorizedKeys, opts.Out); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
@@ -166,7 +167,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.minions.Run, s.salts.Run, s.watchIdentities, s.audit.Run} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.copyDaily, s.minions.Run, s.salts.Run, s.watchIdentities, s.audit.Run} {
 		parts.Go(func() { run(ctx) })
 	}
 	if ln := s.opts.Metrics; ln != nil {

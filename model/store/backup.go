@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"homelab/model"
 )
 
 // KeptBackups is how many daily copies are kept.
@@ -247,4 +250,70 @@ func putMissing(dir, name string, data []byte) error {
 		return nil
 	}
 	return os.WriteFile(path, data, 0o600)
+}
+
+// maxCopy bounds a copy that is read from somewhere, in bytes.
+const maxCopy = 4 << 30
+
+// Copy is what a copy of a store holds that can be restored into one that runs.
+type Copy struct {
+	State   *model.State
+	Report  Report
+	secrets map[model.Ref]map[string]string
+}
+
+// ReadCopy reads a copy as [Store.Backup] writes it, and checks it.
+func (s *Store) ReadCopy(r io.Reader) (Copy, error) {
+	dir, err := os.MkdirTemp(filepath.Dir(s.path), ".copy-")
+	if err != nil {
+		return Copy{}, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "backup")
+	if err := save(file, io.LimitReader(r, maxCopy)); err != nil {
+		return Copy{}, err
+	}
+	c := Copy{secrets: map[model.Ref]map[string]string{}}
+	if c.Report, err = Check(file); err != nil {
+		return Copy{}, errors.New(strings.ReplaceAll(err.Error(), file, "what was given as a backup"))
+	}
+	db, err := openFile(file, true)
+	if err != nil {
+		return Copy{}, err
+	}
+	defer db.Close()
+	err = db.View(func(tx *bbolt.Tx) error {
+		if c.State, err = readState(tx); err != nil {
+			return err
+		}
+		for _, ref := range c.State.Refs() {
+			if b := tx.Bucket(bucketSecrets).Bucket(secretKey(ref)); b != nil {
+				c.secrets[ref] = map[string]string{}
+				if err := b.ForEach(func(k, v []byte) error { c.secrets[ref][string(k)] = string(v); return nil }); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return c, err
+}
+
+// RestoreSecrets keeps the secrets of a copy that are not known here, of objects
+// that are here and are what they were.
+func (s *Store) RestoreSecrets(c Copy) error {
+	for ref, fields := range c.secrets {
+		if _, here := s.State().Get(ref); !here || model.IsOther(c.State, s.State(), ref) {
+			continue
+		}
+		for field, value := range fields {
+			if _, known := s.Secret(ref, field); known {
+				continue
+			}
+			if err := s.SetSecret(ref, field, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"fmt"
 	"strings"
 
@@ -62,27 +61,6 @@ func values[T any](m map[string]T) []T {
 		all = append(all, m[name])
 	}
 	return all
-}
-
-func backupCommand(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use:   "backup",
-		Short: "A copy of the whole store, while it runs",
-		Long: `Write a consistent copy of the whole store, secrets and keys included, while the
-server runs. To restore, put it in place of homelab.db while no server runs.`,
-		Example: "backup > homelab.db",
-		Args:    exactly(),
-		RunE: func(*cobra.Command, []string) error {
-			if s.io.PTY {
-				return usagef("a backup is no text for a terminal: leave ssh's -t away and redirect it with > homelab.db")
-			}
-			out := bufio.NewWriterSize(s.io.Out, 256<<10)
-			if err := s.lab.Backup(out); err != nil {
-				return err
-			}
-			return out.Flush()
-		},
-	}
 }
 
 func hostkeyCommand(s *session) *cobra.Command {

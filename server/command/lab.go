@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"homelab/model"
@@ -75,7 +76,9 @@ type Lab interface {
 	// Revoke unbinds a hypervisor's agent and ends its connection.
 	Revoke(ctx context.Context, via, hypervisor string) error
 	// Backup writes a consistent copy of the store to w while it runs.
-	Backup(w interface{ Write([]byte) (int, error) }) error
+	Backup(w io.Writer) error
+	// OpenBackup reads such a copy, to restore the desired state of it.
+	OpenBackup(r io.Reader) (Restoration, error)
 	// NotifySet are the names of the secrets of the settings that are set: how
 	// people are told, see [model.NotifySecrets]. SetNotify keeps one, or
 	// forgets it if it is empty. NotifyTest sends a test by every channel that

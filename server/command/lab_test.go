@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -238,7 +239,15 @@ func (l *testLab) Revoke(ctx context.Context, via, hypervisor string) error {
 	return err
 }
 
-func (l *testLab) Backup(w interface{ Write([]byte) (int, error) }) error { return l.Store.Backup(w) }
+func (l *testLab) Backup(w io.Writer) error { return l.Store.Backup(w) }
+
+func (l *testLab) OpenBackup(r io.Reader) (Restoration, error) {
+	copied, err := l.ReadCopy(r)
+	if err != nil {
+		return Restoration{}, err
+	}
+	return Restoration{State: copied.State, Changed: copied.Report.Changed, Secrets: func() error { return l.RestoreSecrets(copied) }}, nil
+}
 
 func (l *testLab) HostKey() string { return testHostKey }
 
