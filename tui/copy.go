@@ -147,6 +147,35 @@ func (s *hypervisor) copies(a *app) []copied {
 	return hypervisorCopies(a, s.name)
 }
 
+func (s *machines) copies(a *app) []copied {
+	name, _ := s.list.key()
+	if len(s.list.picked()) > 0 {
+		return namesToCopy(&s.list)
+	}
+	return hypervisorCopies(a, name)
+}
+
+// copies offers the text of the section, too.
+func (s *hypervisorText) copies(a *app) []copied {
+	all := hypervisorCopies(a, s.of.name)
+	if s.section == sectionConfig && len(s.of.config.lines) > 0 {
+		all = append(all, copied{label: "the config", fetch: func() (string, error) { return plainText(s.of.config.lines), nil }})
+	}
+	return all
+}
+
+// plainText is lines without their inks.
+func plainText(lines []line) string {
+	var b strings.Builder
+	for _, l := range lines {
+		for _, sp := range l {
+			b.WriteString(sp.text)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
 func (s *runScreen) copies(a *app) []copied {
 	id := strings.TrimPrefix(runTag(s.id), "run ")
 	return []copied{

@@ -372,7 +372,8 @@ func newLab() *fakeLab {
 func load(cpu, used int, load1 float64) *model.Load {
 	return &model.Load{
 		CPUPercent: cpu, MemoryUsedMiB: used, MemoryMiB: 15872, Load1: load1, Load5: load1 * 0.9, Load15: load1 * 0.8, Booted: noon.Add(-50 * time.Hour),
-		Pools: []model.PoolLoad{{Name: "default", CapacityMiB: 230000, AvailableMiB: 81000}, {Name: "fast", CapacityMiB: 470000, AvailableMiB: 12000}},
+		Pools:  []model.PoolLoad{{Name: "default", CapacityMiB: 230000, AvailableMiB: 81000}, {Name: "fast", CapacityMiB: 470000, AvailableMiB: 12000}},
+		Guests: map[string]model.GuestLoad{"db_on_thinkpad": {CPUPercent: 12, MemoryUsedMiB: 3480, MemoryMiB: 6144, DiskUsedMiB: 9200, DiskMiB: 20480}},
 	}
 }
 
@@ -381,7 +382,7 @@ func busyStatus(l *fakeLab) model.Status {
 		var out []model.Guest
 		for _, n := range names {
 			vm := l.state.VMs[n]
-			out = append(out, model.Guest{ID: vm.ID, Name: model.DomainName(n, vm.Hypervisor), State: model.GuestRunning})
+			out = append(out, model.Guest{ID: vm.ID, Name: model.DomainName(n, vm.Hypervisor), State: model.GuestRunning, Since: noon.Add(-26 * time.Hour), Addresses: []string{"192.168.1.21", "fd00::21"}})
 		}
 		return out
 	}

@@ -49,6 +49,7 @@ func (s *profiles) actions(a *app) []action {
 	return []action{
 		on(keyActivate, activate),
 		{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newProfileForm(a)) }},
+		on(keyCompare, compareProfile),
 		on(keyRemove, func(a *app, p model.Profile) tea.Cmd {
 			return a.propose(change{title: "Remove profile " + p.Name, edit: model.Remove[model.Profile](p.Name)})
 		}),

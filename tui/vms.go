@@ -227,26 +227,6 @@ func removeVM(a *app, vm *vmRow) tea.Cmd {
 	})
 }
 
-// vmDetail is all that is known of one VM.
-type vmDetail struct{ name string }
-
-func (s *vmDetail) title() string                                { return s.name }
-func (s *vmDetail) refresh(*app, map[model.Ref]struct{}) tea.Cmd { return nil }
-func (s *vmDetail) row(a *app) *vmRow                            { r, _ := a.cache.vm(s.name); return r }
-
-func (s *vmDetail) actions(a *app) []action {
-	acts := vmActions(a, s.row)
-	return append(acts[:4], acts[6:]...)
-}
-
-func (s *vmDetail) draw(a *app, w, h int) []line {
-	vm := s.row(a)
-	if vm == nil {
-		return []line{nil, text(inkDim, "  "+s.name+" is gone: it was removed or renamed. esc goes back.")}
-	}
-	return vmPane(a, vm, w)
-}
-
 // conflictLine says what to do about a domain that bears a VM's name.
 func conflictLine(vm *vmRow) line {
 	if vm.guest.word != "conflict" {
@@ -276,6 +256,7 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		fact("extra", text(inkText, extraDisk(vm))),
 		fact("network", text(inkText, ip+", "+count(vm.NICs, "NIC"))),
 	}
+	out = append(out, vmSeen(a, vm, w)...)
 	out = append(out, vmSalt(a, vm, w)...)
 	out = append(out,
 		fact("protected", text(inkText, either(vm.Protected, "yes: its disks cannot be removed", "no"))),
