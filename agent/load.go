@@ -66,7 +66,7 @@ func (a *agent) load(ctx context.Context, m *meter) (model.Load, error) {
 	averages := loadAverages()
 	load := model.Load{
 		CPUPercent: m.used, Load1: averages[0], Load5: averages[1], Load15: averages[2],
-		MemoryUsedMiB: memoryUsedMiB(), MemoryMiB: memoryMiB(), Booted: bootTime(),
+		MemoryUsedMiB: memoryUsedMiB(), MemoryMiB: memoryMiB(), Booted: bootTime(), Logins: logins(),
 		Pools: []model.PoolLoad{}, Guests: map[string]model.GuestLoad{},
 	}
 	p, manifest, err := a.place()
@@ -84,7 +84,7 @@ func (a *agent) load(ctx context.Context, m *meter) (model.Load, error) {
 // the time, and each message is drawn on many screens.
 func differs(old, now model.Load) bool {
 	if beyond(old.CPUPercent, now.CPUPercent, 3) || beyond(old.MemoryUsedMiB, now.MemoryUsedMiB, max(now.MemoryMiB/50, 16)) ||
-		old.MemoryMiB != now.MemoryMiB || !old.Booted.Equal(now.Booted) || len(old.Pools) != len(now.Pools) || len(old.Guests) != len(now.Guests) {
+		old.MemoryMiB != now.MemoryMiB || !old.Booted.Equal(now.Booted) || old.Logins != now.Logins || len(old.Pools) != len(now.Pools) || len(old.Guests) != len(now.Guests) {
 		return true
 	}
 	for _, pair := range [][2]float64{{old.Load1, now.Load1}, {old.Load5, now.Load5}, {old.Load15, now.Load15}} {

@@ -49,6 +49,14 @@ func (s HypervisorStatus) GuestLoad(g Guest) (GuestLoad, bool) {
 	return l, ok
 }
 
+// Logins counts the sessions of people on the machine, as far as is known.
+func (s HypervisorStatus) Logins() int {
+	if s.Load == nil || s.Agent != AgentOnline {
+		return 0
+	}
+	return s.Load.Logins
+}
+
 // LoadPoint is the mean load over a minute or an hour of a VM's guest or a
 // machine. What was not measured is NaN.
 type LoadPoint struct {

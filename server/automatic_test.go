@@ -77,7 +77,7 @@ func TestInUse(t *testing.T) {
 		{1, model.HypervisorStatus{}, true},
 		{-1, model.HypervisorStatus{}, true}, // its agent has not reported yet
 		{0, model.HypervisorStatus{Run: 7}, true},
-		{0, model.HypervisorStatus{Load: &model.Load{Logins: 1}}, true},
+		{0, model.HypervisorStatus{Agent: model.AgentOnline, Load: &model.Load{Logins: 1}}, true},
 	} {
 		if got := inUse(c.running, c.st); got != c.want {
 			t.Errorf("%d running, %+v: %v", c.running, c.st, got)

@@ -100,7 +100,7 @@ func home(state *model.State) *time.Location {
 // inUse tells whether a machine runs guests, or does not say yet, is being
 // changed, or has somebody logged in on it.
 func inUse(running int64, st model.HypervisorStatus) bool {
-	return running != 0 || st.Run != 0 || st.Load != nil && st.Load.Logins > 0
+	return running != 0 || st.Run != 0 || st.Logins() > 0
 }
 
 // idleSince notes since when a machine is up and not in use, as far as its

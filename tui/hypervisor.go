@@ -349,6 +349,9 @@ func power(a *app, r *hvRow) tea.Cmd {
 	} else if r.st.Agent != model.AgentOnline {
 		lines = []line{text(inkWarn, "Its agent does not answer, so nobody knows which guests run on it.")}
 	}
+	if n := r.st.Logins(); n > 0 {
+		lines = append(lines, text(inkWarn, "Somebody is logged in on it: "+count(n, "session")+"."))
+	}
 	return a.propose(change{
 		title: "Power " + r.Name + " off", verb: "power it off", least: stops, lines: lines,
 		edit: model.WantPower([]string{r.Name}, model.PowerWantedOff),

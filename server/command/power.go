@@ -146,6 +146,9 @@ func (s *session) shuttingDown(hypervisors []string) []string {
 		if status := s.hypervisorStatus(name); status.RunningGuests() > 0 {
 			damage = append(damage, fmt.Sprintf("%s would be shut down, and with it %s", name, count(status.RunningGuests(), "running guest", "running guests")))
 		}
+		if n := s.hypervisorStatus(name).Logins(); n > 0 {
+			damage = append(damage, fmt.Sprintf("%s would be shut down, and somebody is logged in on it (%s)", name, count(n, "session", "sessions")))
+		}
 	}
 	return damage
 }
