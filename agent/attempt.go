@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
@@ -30,6 +31,8 @@ type platform interface {
 	Restart(ctx context.Context, m wire.Manifest, id string) error
 	// Adopt makes the domain that bears the name of a VM ours.
 	Adopt(ctx context.Context, m wire.Manifest, id string) error
+	// Console opens the serial console of a VM's guest: raw bytes both ways.
+	Console(ctx context.Context, m wire.Manifest, id string) (io.ReadWriteCloser, error)
 	// Down shuts all guests down.
 	Down(ctx context.Context, grace time.Duration) error
 }

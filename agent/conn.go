@@ -61,12 +61,15 @@ func (a *agent) connect(ctx context.Context) (welcomed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer client.Close()
 	stop := context.AfterFunc(ctx, func() { client.Close() })
 	defer stop()
 	// Whoever is silent for so long is gone, in the middle of a frame too.
 	silence := time.AfterFunc(wire.Silence, func() { client.Close() })
 	defer silence.Stop()
+	consoles := client.HandleChannelOpen(wire.ChannelConsole)
+	var serving sync.WaitGroup
+	serving.Go(func() { a.serveConsoles(ctx, consoles) }) // ends with the connection
+	defer func() { client.Close(); serving.Wait() }()
 	sub, err := openSubsystem(client, wire.SubsystemAgent)
 	if err != nil {
 		return false, err

@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
@@ -72,4 +74,51 @@ func (sandbox) Adopt(context.Context, wire.Manifest, string) error {
 func (s sandbox) Down(context.Context, time.Duration) error {
 	s.a.down.Store(true)
 	return nil
+}
+
+// Console is played: a guest that is nothing but a resource repeats what it is
+// told, so that the way there can be tried.
+func (s sandbox) Console(ctx context.Context, m wire.Manifest, id string) (io.ReadWriteCloser, error) {
+	guests, err := s.Guests(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range guests {
+		switch {
+		case g.ID == id && g.State == model.GuestRunning:
+			return newEcho(g.Name), nil
+		case g.ID == id:
+			return nil, fmt.Errorf("%s is %s: start it first", s.a.names.Of(id), g.State)
+		}
+	}
+	return nil, fmt.Errorf("%s has no guest here", s.a.names.Of(id))
+}
+
+// echo is the console of a guest that is played.
+type echo struct {
+	*io.PipeReader // what it says
+	typed          *io.PipeWriter
+}
+
+func newEcho(name string) echo {
+	typed, in := io.Pipe()
+	said, out := io.Pipe()
+	go func() { // ends when the console is closed
+		_, err := fmt.Fprintf(out, "\r\n%s is a guest of a sandbox: it repeats what it is told.\r\n> ", name)
+		for b := make([]byte, 1024); err == nil; {
+			var n int
+			if n, err = typed.Read(b); err == nil {
+				_, err = out.Write(bytes.ReplaceAll(b[:n], []byte("\r"), []byte("\r\n> ")))
+			}
+		}
+		out.CloseWithError(err)
+	}()
+	return echo{said, in}
+}
+
+func (e echo) Write(p []byte) (int, error) { return e.typed.Write(p) }
+
+func (e echo) Close() error {
+	e.typed.Close()
+	return e.PipeReader.Close()
 }

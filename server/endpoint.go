@@ -137,7 +137,8 @@ func (s *Server) handleChannel(srv *ssh.Server, conn *gossh.ServerConn, ch gossh
 		return
 	}
 	defer s.live.closed(v)
-	ssh.DefaultSessionHandler(srv, conn, ch, ctx)
+	raw := &rawChannel{NewChannel: ch}
+	ssh.DefaultSessionHandler(srv, conn, raw, channelContext{ctx, raw})
 }
 
 // handleSession is a shell or a command: people only.

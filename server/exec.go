@@ -48,7 +48,7 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 				cancel()
 			}
 		})
-		stdio.PTY = true
+		stdio.PTY, stdio.Terminal = true, terminalOf(sess, win)
 		stdio.Width, _ = win.get()
 		// Only a terminal is sent colours, and only those that it has.
 		profile := colours(environ(sess, win))

@@ -68,6 +68,7 @@ type Server struct {
 	live       *live
 	observed   *observed
 	agents     *agents
+	consoles   *consoles
 	ingest     *ingest
 	outlets    *outlets
 	meters     *meters
@@ -136,6 +137,7 @@ func New(opts Options) (*Server, error) {
 	s.live = newLive()
 	s.observed = newObserved(st, time.Now())
 	s.agents = newAgents(s)
+	s.consoles = &consoles{agents: s.agents, by: map[string]*console{}}
 	s.ingest = newIngest(st)
 	s.meters = newMeters(s)
 	s.loads = newLoads(s)

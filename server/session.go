@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -25,12 +24,15 @@ import (
 func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, screen []string, log *slog.Logger) {
 	ctx, cancel := context.WithCancel(sess.Context())
 	defer cancel()
-	in := &endingReader{r: sess}
-	p := s.program(ctx, sess, lab, win, in, screen)
+	keys := newKeyboard(sess, win)
+	p := s.program(ctx, sess, lab, win, keys, screen)
 	// Quitting waits for the program's loop, which a client that reads nothing
-	// may hold up: nobody else waits with it.
-	quit := func() { go p.Quit() }
-	in.ended = quit
+	// may hold up: nobody else waits with it. A console that has the terminal
+	// holds it up too, and ends.
+	quit := func() { keys.hangUp(); go p.Quit() }
+	keys.ended = quit
+	defer keys.hangUp()
+	go keys.run() // ends with the session
 	stopped := s.live.onStop(quit)
 
 	log.Info("dashboard opened")
@@ -67,14 +69,14 @@ func (s *Server) sessionsChange() {
 }
 
 // program is the dashboard's program for one session's terminal.
-func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, in io.Reader, screen []string) *tea.Program {
+func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, keys *keyboard, screen []string) *tea.Program {
 	env := environ(sess, win)
 	profile := colours(env)
 	width, height := win.get()
-	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, Notice: s.opts.Notice, Open: screen, Address: lab.address, Prefer: preferences(env)})
+	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, Notice: s.opts.Notice, Open: screen, Terminal: keys, Address: lab.address, Prefer: preferences(env)})
 	return tea.NewProgram(root,
 		tea.WithContext(ctx),
-		tea.WithInput(in),
+		tea.WithInput(keys),
 		tea.WithOutput(sess),
 		tea.WithEnvironment(env),
 		tea.WithColorProfile(profile),
@@ -148,20 +150,4 @@ func forwardWindow(ctx context.Context, p *tea.Program, win *window, quit func()
 			p.Send(tea.WindowSizeMsg{Width: width, Height: height})
 		}
 	}
-}
-
-// endingReader calls ended when there is nothing more to read: the program does
-// not end by itself then.
-type endingReader struct {
-	r     io.Reader
-	ended func()
-	once  sync.Once
-}
-
-func (e *endingReader) Read(p []byte) (int, error) {
-	n, err := e.r.Read(p)
-	if err != nil {
-		e.once.Do(e.ended)
-	}
-	return n, err
 }

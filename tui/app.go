@@ -32,6 +32,8 @@ type Options struct {
 	// Prefer are words about the terminal: "ascii" for signs that every font
 	// has, "tell" for the bell and the title to tell of failures, "nomouse".
 	Prefer string
+	// Terminal is what a guest's console is shown on; nil is that it cannot be.
+	Terminal Terminal
 	// Now is the clock; its location is the one that times are shown in.
 	Now func() time.Time
 }

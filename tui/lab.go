@@ -68,6 +68,10 @@ type Lab interface {
 	// Cancel interrupts a run; a second time kills it.
 	Cancel(ctx context.Context, run uint64) error
 
+	// Console attaches a terminal to the serial console of a VM's guest until the
+	// person leaves or it ends, and says why it ended if the person did not.
+	Console(ctx context.Context, vm string, watch bool, t model.Terminal) (why string, err error)
+
 	// SaltApply has the minions of VMs and hypervisors apply their whole state,
 	// and hands over how each ended as it does.
 	SaltApply(ctx context.Context, names []string, each func(model.SaltAnswer)) error
@@ -84,4 +88,13 @@ type Lab interface {
 	Invite(ctx context.Context, via, hypervisor, address string) (token string, expires time.Time, err error)
 	// Revoke unbinds a hypervisor's agent and ends its connection.
 	Revoke(ctx context.Context, via, hypervisor string) error
+}
+
+// Terminal is the session's, which the dashboard lends to a console.
+type Terminal interface {
+	// Lend ends what the dashboard reads: what is typed from then on is the
+	// borrower's.
+	Lend() model.Terminal
+	// Return ends what the borrower reads.
+	Return()
 }

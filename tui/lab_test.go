@@ -295,6 +295,11 @@ func (l *fakeLab) SaltApply(_ context.Context, names []string, each func(model.S
 	return l.order("salt apply %v", names)
 }
 
+func (l *fakeLab) Console(_ context.Context, vm string, _ bool, t model.Terminal) (string, error) {
+	_, _ = t.Out.Write([]byte("console of " + vm))
+	return "the guest is stopped", l.order("console %s", vm)
+}
+
 // record lets a run's log grow, and the run with it.
 func (l *fakeLab) record(run uint64, recs ...model.Record) {
 	l.mu.Lock()

@@ -160,6 +160,7 @@ func vmActions(a *app, row func(a *app) *vmRow) []action {
 		on(enabling, enable),
 		on(keyRemove, removeVM),
 		on(details, func(a *app, vm *vmRow) tea.Cmd { return a.open(&vmDetail{name: vm.Name}) }),
+		on(keyConsole, console),
 		on(keyProtect, protect),
 		on(keySalt, func(a *app, vm *vmRow) tea.Cmd { return a.open(&saltScreen{name: vm.Name}) }),
 		on(keyReapply, func(a *app, vm *vmRow) tea.Cmd { return reapply(a, vm.Name) }),

@@ -23,7 +23,9 @@ import (
 type IO struct {
 	In       io.Reader
 	Out, Err io.Writer
-	PTY      bool   // a person sits at a terminal: ask, colour, cut lines
+	PTY      bool // a person sits at a terminal: ask, colour, cut lines
+	// Terminal is that terminal, raw, for a console; nil without one.
+	Terminal *model.Terminal
 	Width    int    // columns of that terminal; 0 is unknown
 	Address  string // HOST:PORT that the client connected to
 	// Screens are those of the dashboard; opening one is not done here, see
@@ -62,7 +64,7 @@ func Run(ctx context.Context, lab Lab, args []string, stdio IO) int {
 	s := &session{lab: lab, io: stdio, via: typed(args)}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	if stdio.PTY {
+	if stdio.PTY && !isConsole(args) {
 		s.key = readKeys(stdio.In, func() { stop(errInterrupted) })
 	}
 	root := newRoot(s)

@@ -68,6 +68,11 @@ type Lab interface {
 	// by their names in its default pool, unless something uses them.
 	PruneImages(ctx context.Context, hypervisor string, files []string) error
 
+	// Console attaches a terminal to the serial console of a VM's guest until the
+	// person leaves or it ends, and says why it ended if the person did not. With
+	// watch nothing is typed unless the person asks for the keyboard.
+	Console(ctx context.Context, vm string, watch bool, t model.Terminal) (why string, err error)
+
 	// Config renders the config of a hypervisor as the agent gets it, a tar.
 	Config(hypervisor string) ([]byte, error)
 	// Invite makes the token that lets an agent join as that hypervisor once,

@@ -95,6 +95,15 @@ func (l *testLab) Undo(_ context.Context, via string, n uint64) (model.Revision,
 	return l.Store.Undo(l.user, via, n)
 }
 
+// Console is played: it says what it is and what is typed until Enter.
+func (l *testLab) Console(_ context.Context, vm string, watch bool, t model.Terminal) (string, error) {
+	fmt.Fprintf(t.Out, "%s says hello, watch=%v, typing=%v\n", vm, watch, t.In != nil)
+	if _, ok := l.State().VMs[vm]; !ok {
+		return "", &model.NotFoundError{Ref: model.Ref{Kind: model.KindVM, Name: vm}}
+	}
+	return "the guest is stopped", nil
+}
+
 func (l *testLab) NotifySet() []string { return l.Secrets(model.SettingsRef) }
 
 func (l *testLab) SetNotify(field, value string) error {

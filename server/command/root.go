@@ -52,7 +52,7 @@ that nobody was there to give: see --yes).`,
 			root.AddCommand(cmd)
 		}
 	}
-	add(groupThings, vmCommand(s), hypervisorCommand(s), profileCommand(s), imageCommand(s), poolCommand(s), shareCommand(s), roleCommand(s), outletCommand(s), saltCommand(s))
+	add(groupThings, vmCommand(s), hypervisorCommand(s), profileCommand(s), imageCommand(s), poolCommand(s), shareCommand(s), roleCommand(s), outletCommand(s), saltCommand(s), consoleCommand(s))
 	add(groupPower, powerCommand(s), holdCommand(s), releaseCommand(s))
 	add(groupRuns, planCommand(s), applyCommand(s), approveCommand(s), cancelCommand(s), runCommand(s), logsCommand(s), configCommand(s))
 	add(groupAccess, userCommand(s), keyCommand(s), agentCommand(s), hostkeyCommand(s))
