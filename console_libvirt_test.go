@@ -29,6 +29,7 @@ func (b *bench) terminal(name, command string, columns, rows int) tmux {
 		args = append(args, command)
 	}
 	x.do(args...)
+	x.do("set-option", "status", "off") // it takes a row
 	x.do("set-option", "remain-on-exit", "on")
 	b.t.Cleanup(func() { _ = exec.Command("tmux", "-S", x.socket, "kill-server").Run() })
 	return x
@@ -82,69 +83,68 @@ func TestLibvirtConsole(t *testing.T) {
 	ada.keys("Enter")
 	ada.shows(soon, "six times seven is 42")
 
-	t.Run("the guest is told the size of the window", func(t *testing.T) {
-		ada.keys("C-]", "s")
-		ada.typed("stty size")
-		ada.keys("Enter")
-		ada.shows(soon, "30 100")
-		ada.do("resize-window", "-x", "90", "-y", "28")
-		ada.keys("C-]", "s")
-		ada.typed("stty size")
-		ada.keys("Enter")
-		ada.shows(soon, "28 90")
-	})
-	t.Run("interrupt", func(t *testing.T) {
-		ada.typed("sleep 1000; echo went on")
-		ada.keys("Enter")
-		ada.keys("C-c")
-		ada.typed("echo inter''rupted")
-		ada.keys("Enter")
-		ada.shows(soon, "interrupted")
-	})
-	t.Run("a full-screen program", func(t *testing.T) {
-		ada.typed("TERM=xterm vi /tmp/text")
-		ada.keys("Enter")
-		ada.shows(soon, "~\n~\n~")
-		ada.typed("ione")
-		ada.keys("Enter")
-		ada.typed("two")
-		ada.keys("Escape")
-		ada.typed(":wq")
-		ada.keys("Enter")
-		ada.typed("wc -l /tmp/text")
-		ada.keys("Enter")
-		ada.shows(soon, "2 /tmp/text")
-	})
-	t.Run("a second person watches and takes over", func(t *testing.T) {
-		grace := b.terminal("grace", "console web", 100, 30)
-		grace.shows(soon, "has the keyboard", "2 /tmp/text")
-		grace.keys("C-]", "w")
-		grace.shows(soon, "you have the keyboard")
-		grace.typed("echo from gr''ace")
-		grace.keys("Enter")
-		ada.shows(soon, "has taken the keyboard", "from grace")
-		grace.keys("C-]", "q")
-		grace.shows(soon, "is closed: you have left")
-		ada.keys("C-]", "w")
-	})
-	t.Run("the dashboard comes back", func(t *testing.T) {
-		dash := b.terminal("dash", "", 100, 30)
-		dash.shows(soon, "conbench")
-		dash.keys("2")
-		dash.shows(soon, "console")
-		dash.keys("V")
-		dash.shows(soon, "this is the console of web", "guest up")
-		dash.keys("C-]", "q")
-		dash.shows(soon, "HYPERVISOR", "running")
-		dash.keys("3")
-		dash.shows(soon, "Profiles")
-		dash.keys("q")
-	})
-	t.Run("it ends with the guest", func(t *testing.T) {
-		b.must("vm", "stop", "web", "--yes")
-		ada.shows(90*time.Second, "is closed: the guest is stopped")
-		if _, err := b.ssh(nil, "console", "web"); err == nil || !strings.Contains(err.Error(), "stopped: start it first") {
-			t.Errorf("a guest that is off: %v", err)
-		}
-	})
+	// The guest is told the size of the window.
+	ada.keys("C-]", "s")
+	ada.typed("stty size")
+	ada.keys("Enter")
+	ada.shows(soon, "30 100")
+	ada.do("resize-window", "-x", "90", "-y", "28")
+	ada.keys("C-]", "s")
+	ada.typed("stty size")
+	ada.keys("Enter")
+	ada.shows(soon, "28 90")
+
+	// Interrupt.
+	ada.typed("sleep 1000; echo went on")
+	ada.keys("Enter")
+	ada.keys("C-c")
+	ada.typed("echo inter''rupted")
+	ada.keys("Enter")
+	ada.shows(soon, "interrupted")
+
+	// A full-screen program.
+	ada.typed("TERM=xterm vi /tmp/text")
+	ada.keys("Enter")
+	ada.shows(soon, "~\n~\n~")
+	ada.typed("ione")
+	ada.keys("Enter")
+	ada.typed("two")
+	ada.keys("Escape")
+	ada.typed(":wq")
+	ada.keys("Enter")
+	ada.typed("wc -l /tmp/text")
+	ada.keys("Enter")
+	ada.shows(soon, "2 /tmp/text")
+
+	// A second person watches and takes over.
+	grace := b.terminal("grace", "console web", 100, 30)
+	grace.shows(soon, "has the keyboard", "2 /tmp/text")
+	grace.keys("C-]", "w")
+	grace.shows(soon, "you have the keyboard")
+	grace.typed("echo from gr''ace")
+	grace.keys("Enter")
+	ada.shows(soon, "has taken the keyboard", "from grace")
+	grace.keys("C-]", "q")
+	grace.shows(soon, "is closed: you have left")
+	ada.keys("C-]", "w")
+
+	// The dashboard comes back.
+	dash := b.terminal("dash", "", 100, 30)
+	dash.shows(soon, "conbench")
+	dash.keys("2")
+	dash.shows(soon, "console")
+	dash.keys("V")
+	dash.shows(soon, "this is the console of web", "guest up")
+	dash.keys("C-]", "q")
+	dash.shows(soon, "HYPERVISOR", "running")
+	dash.keys("3")
+	dash.shows(soon, "Profiles")
+	dash.keys("q")
+
+	// It ends with the guest.
+	b.must("vm", "stop", "web", "--yes")
+	ada.shows(90*time.Second, "is closed: the guest is stopped")
+	if _, err := b.ssh(nil, "console", "web"); err == nil || !strings.Contains(err.Error(), "stopped: start it first") {
+		t.Errorf("a guest that is off: %v", err)
+	}
 }
