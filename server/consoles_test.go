@@ -271,7 +271,7 @@ func TestConsoleSlowViewer(t *testing.T) {
 func TestConsoleOfDashboard(t *testing.T) {
 	l, _, consoles, _ := consoleLab(t)
 	x := open(t, l.dial(l.key), 100, 30)
-	eventually(t, "the dashboard is there", x.shows("Hypervisors"))
+	eventually(t, "the dashboard is there", x.shows("pad"))
 	for range 3 {
 		x.types(t, "2V")
 		guest := <-consoles
