@@ -100,7 +100,13 @@ func (t *attempt) plan() (*tfjson.Plan, error) {
 	if err := t.terraformPlan(); err != nil {
 		return nil, err
 	}
-	return t.a.tf.ReadPlan(t.ctx, t.dir)
+	plan, err := t.a.tf.ReadPlan(t.ctx, t.dir)
+	if err == nil {
+		for _, res := range planned(plan, t.a.names.Label) {
+			t.record(model.Record{Resource: &res})
+		}
+	}
+	return plan, err
 }
 
 // terraformPlan runs terraform plan, again if it hangs.

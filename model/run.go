@@ -76,7 +76,26 @@ type Resource struct {
 
 	DoneBytes  int64 `json:"done_bytes,omitzero"`  // of what is transferred
 	TotalBytes int64 `json:"total_bytes,omitzero"` // 0 is unknown
+
+	// Changes are the attributes that the plan changes, in their order, as far
+	// as they are kept; what is secret of them is left out.
+	Changes []AttributeChange `json:"changes,omitempty"`
 }
+
+// AttributeChange is one attribute of a resource before and after a run, as
+// text of at most [MaxAttribute] bytes.
+type AttributeChange struct {
+	Path   string `json:"path"`             // such as memory or network_interface[0].bridge
+	Before string `json:"before,omitempty"` // empty: it was not there
+	After  string `json:"after,omitempty"`  // empty: it goes
+	Forces bool   `json:"forces,omitzero"`  // the resource is made anew because of it
+}
+
+// Bounds of what is kept of a plan.
+const (
+	MaxChanges   = 30  // of one resource
+	MaxAttribute = 160 // bytes of a path or a value
+)
 
 // ActionFetch is the action of a step that fetches an image. It comes before
 // terraform's, and is not in the summary.
@@ -159,7 +178,11 @@ func (r *Run) foldResource(res Resource, at int) {
 	if at < 0 {
 		r.Resources = append(r.Resources, res)
 	} else {
-		old, r.Resources[at] = r.Resources[at].Status, res
+		old = r.Resources[at].Status
+		if res.Changes == nil {
+			res.Changes = r.Resources[at].Changes // the plan says them once
+		}
+		r.Resources[at] = res
 	}
 	if !old.finished() && res.Status.finished() && res.Action != ActionFetch {
 		r.Summary.Done++

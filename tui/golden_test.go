@@ -41,6 +41,7 @@ func TestScreens(t *testing.T) {
 		{"images", "5"},
 		{"runs", "6"},
 		{"run", "6 enter"},
+		{"plan", "6 enter v"},
 		{"history", "7"},
 		{"help", "?"},
 		{"remove", "2 d"},

@@ -122,6 +122,7 @@ var (
 	keyCompare       = bind("v", "compare", "compare it with another profile: what a switch makes appear and go")
 	keySwap          = bind("v", "turn round", "turn the comparison round")
 	keyActivateOther = bind("a", "activate", "make the second the active profile; asks").by(model.RoleAdmin)
+	keyDiff          = bind("v", "plan", "the plan as a diff: what each step changes, before and after")
 	keyNextFile      = bind("}", "file", "the next file", "}")
 	keyPrevFile      = bind("{", "", "the file before", "{")
 	keyFollow        = bind("f", "follow", "follow the log's end again; end and G too", "f")

@@ -398,8 +398,12 @@ func busyStatus(l *fakeLab) model.Status {
 		Resources: []model.Resource{
 			{Address: "libvirt_volume.vm_000000000001_root", Label: "web root disk", Action: "create", Status: model.ResourceDone, Seconds: 1.2},
 			{Address: "libvirt_volume.vm_000000000001_seed", Label: "web seed", Action: "create", Status: model.ResourceDone},
-			{Address: "libvirt_domain.vm_000000000001", Label: "web domain", Action: "create", Status: model.ResourceRunning, Seconds: 11},
-			{Address: "libvirt_domain.vm_000000000002", Label: "db domain", Action: "update", Status: model.ResourcePending},
+			{Address: "libvirt_domain.vm_000000000001", Label: "web domain", Action: "create", Status: model.ResourceRunning, Seconds: 11, Changes: []model.AttributeChange{
+				{Path: "memory", After: "2048"}, {Path: "name", After: `"web_on_thinkpad"`}, {Path: "network_interface[0].macvtap", After: `"enp0s20f0u4"`}, {Path: "vcpu", After: "2"},
+			}},
+			{Address: "libvirt_domain.vm_000000000002", Label: "db domain", Action: "update", Status: model.ResourcePending, Changes: []model.AttributeChange{
+				{Path: "memory", Before: "4096", After: "6144"}, {Path: "user_data", Before: "(secret)", After: "(secret)"}, {Path: "disk[0].volume_id", Before: `"/srv/a.qcow2"`, After: "(known after apply)", Forces: true},
+			}},
 		},
 	}
 	waiting := model.Run{

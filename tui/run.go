@@ -94,6 +94,7 @@ func (s *runScreen) actions(a *app) []action {
 			s.log.free = false
 			return nil
 		}}.only(s.log.free),
+		{binding: keyDiff, do: func(a *app) tea.Cmd { return a.open(&planScreen{of: s}) }},
 		{binding: keySteps, do: func(a *app) tea.Cmd {
 			s.noSteps = !s.noSteps
 			return nil

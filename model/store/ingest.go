@@ -91,6 +91,7 @@ func bounded(rec model.Record) model.Record {
 		res := *rec.Resource
 		res.Address, res.Label = line(res.Address, maxWord), line(res.Label, maxWord)
 		res.Action, res.Status = line(res.Action, maxWord), model.ResourceStatus(line(string(res.Status), maxWord))
+		res.Changes = boundedChanges(res.Changes)
 		rec.Resource = &res
 	}
 	if rec.Violations != nil {
@@ -104,6 +105,15 @@ func bounded(rec model.Record) model.Record {
 		rec.State = ""
 	}
 	return rec
+}
+
+func boundedChanges(changes []model.AttributeChange) []model.AttributeChange {
+	changes = slices.Clone(changes[:min(len(changes), model.MaxChanges)])
+	for i := range changes {
+		c := &changes[i]
+		c.Path, c.Before, c.After = line(c.Path, model.MaxAttribute), line(c.Before, model.MaxAttribute), line(c.After, model.MaxAttribute)
+	}
+	return changes
 }
 
 func known(state model.RunState) bool {

@@ -1,0 +1,110 @@
+package tui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
+)
+
+// planScreen is the plan of a run as a diff: what each step changes, before and
+// after.
+type planScreen struct {
+	of             *runScreen
+	top, page, end int
+}
+
+func (s *planScreen) title() string                 { return "Plan" }
+func (s *planScreen) scroll(k tea.KeyPressMsg) bool { return scrolled(&s.top, s.page, s.end, k) }
+
+func (s *planScreen) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
+	return s.of.refresh(a, dirty)
+}
+
+func (s *planScreen) actions(*app) []action {
+	r := &s.of.run
+	return []action{
+		action{binding: keyApprove, do: func(a *app) tea.Cmd { return approve(a, r) }}.only(r.State == model.RunWaiting),
+		action{binding: keyCancel, do: func(a *app) tea.Cmd { return cancelRun(a, r) }}.only(s.of.known && !r.State.Ended()),
+		{binding: keyScroll},
+	}
+}
+
+func (s *planScreen) draw(a *app, w, h int) []line {
+	if !s.of.known {
+		return s.of.draw(a, w, h)
+	}
+	out := s.of.summary(a, w)
+	out = append(out[:min(len(out), 2)], nil)
+	body := planLines(s.of.run, w)
+	room := h - len(out)
+	s.page, s.end = max(room-1, 1), max(len(body)-room, 0)
+	s.top = min(s.top, s.end)
+	return append(out, body[s.top:min(s.top+room, len(body))]...)
+}
+
+// actionWord is how a step's action is shown: terraform's sign, and a word.
+func actionWord(action string) (sign, word string, colour ink) {
+	switch action {
+	case "create":
+		return "+", "is made", inkGood
+	case "update":
+		return "~", "is changed", inkWarn
+	case "replace":
+		return "±", "is made anew", inkBad
+	case "delete":
+		return "−", "is removed", inkBad
+	}
+	return signNone, action, inkDim
+}
+
+// planLines are the steps of a run, each with the attributes that it changes.
+func planLines(r model.Run, w int) []line {
+	if len(r.Resources) == 0 {
+		return []line{text(inkDim, " no plan yet")}
+	}
+	path := 12
+	for _, res := range r.Resources {
+		for _, c := range res.Changes {
+			path = max(path, width(clean(c.Path)))
+		}
+	}
+	path = min(path, max(w*2/5, 12)) + 1
+	var out []line
+	for _, res := range r.Resources {
+		sign, word, colour := actionWord(res.Action)
+		label := res.Label
+		if label == "" {
+			label = res.Address
+		}
+		out = append(out, spread(line{{" " + sign + " ", colour}, {label, inkName}, {" " + word, colour}}, text(inkDim, res.Address+" "), w))
+		for _, c := range res.Changes {
+			out = append(out, changeLine(c, res.Action, path))
+		}
+		if n := len(res.Changes); n == model.MaxChanges {
+			out = append(out, text(inkDim, fmt.Sprintf("     the first %d attributes", n)))
+		}
+		if len(res.Changes) > 0 {
+			out = append(out, nil)
+		}
+	}
+	return out
+}
+
+// changeLine is one attribute, before and after.
+func changeLine(c model.AttributeChange, action string, path int) line {
+	l := append(text(inkDim, "     "), text(inkText, c.Path).fit(path)...)
+	switch {
+	case action == "create" && c.Before == "":
+		l = append(l, span{c.After, inkGood})
+	case c.Before == c.After:
+		l = append(l, span{"changes, " + c.After, inkWarn}) // what is secret is not shown
+	default:
+		l = append(l, span{orNone(c.Before), inkBad}, span{" → ", inkDim}, span{orNone(c.After), inkGood})
+	}
+	if c.Forces {
+		l = append(l, span{"  " + signWarn + " forces it to be made anew", inkBad})
+	}
+	return l
+}
