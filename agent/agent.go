@@ -23,6 +23,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"homelab/agent/wire"
 	"homelab/model"
 )
@@ -44,16 +46,19 @@ type Options struct {
 
 // agent is a running one.
 type agent struct {
-	opts  Options
-	log   *slog.Logger
-	f     folder
-	id    identity
-	tf    *terraform
-	spool *spool
-	names *names
-	link  *link
-	run   *runner
-	virt  *virt
+	opts Options
+	log  *slog.Logger
+	f    folder
+	id   identity
+	// signer is our own key, and trust the server's.
+	signer ssh.Signer
+	trust  trust
+	tf     *terraform
+	spool  *spool
+	names  *names
+	link   *link
+	run    *runner
+	virt   *virt
 
 	manifest atomic.Pointer[wire.Manifest] // of the config fetched last; nil before
 	fetched  string                        // its digest, if fetched by this process; the runner's
@@ -138,6 +143,12 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 		opts.Shutdown = PowerOff("systemctl", "poweroff")
 	}
 	a := &agent{opts: opts, log: opts.Log.With("hypervisor", id.Hypervisor), f: f, id: id, link: newLink(), kick: make(chan struct{}, 1), measure: make(chan struct{}, 1)}
+	signer, hosts, err := id.keys()
+	if err != nil {
+		return nil, err
+	}
+	a.signer = signer
+	a.trust.set(hosts)
 	a.run = newRunner(a)
 	bin, err := a.findTerraform(ctx)
 	if err != nil {

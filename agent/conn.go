@@ -44,17 +44,14 @@ func (a *agent) stayConnected(ctx context.Context) {
 // connect holds one connection until it ends, and tells whether the server
 // welcomed us on it.
 func (a *agent) connect(ctx context.Context) (welcomed bool, err error) {
-	signer, host, err := a.id.keys()
-	if err != nil {
-		return false, err
-	}
+	var met ssh.PublicKey // host key that it has
 	check := func(_ string, _ net.Addr, k ssh.PublicKey) error {
-		if got, want := authorizedKey(k), authorizedKey(host); got != want {
-			return &hostKeyError{a.id.Server, ssh.FingerprintSHA256(k), ssh.FingerprintSHA256(host)}
+		if met = k; !a.trust.has(k) {
+			return &hostKeyError{a.id.Server, ssh.FingerprintSHA256(k), ssh.FingerprintSHA256(a.trust.first())}
 		}
 		return nil
 	}
-	client, err := dial(ctx, a.id.Server, signer, check, host)
+	client, reqs, err := dial(ctx, a.id.Server, a.signer, check, ssh.KeyAlgoED25519)
 	if isRefused(err) {
 		return false, errors.New("the server does not know this agent's key (any more): join again with a token from `agent invite NAME`")
 	}
@@ -69,6 +66,7 @@ func (a *agent) connect(ctx context.Context) (welcomed bool, err error) {
 	consoles := client.HandleChannelOpen(wire.ChannelConsole)
 	var serving sync.WaitGroup
 	serving.Go(func() { a.serveConsoles(ctx, consoles) }) // ends with the connection
+	serving.Go(func() { a.answerRequests(client, met, reqs) })
 	defer func() { client.Close(); serving.Wait() }()
 	sub, err := openSubsystem(client, wire.SubsystemAgent)
 	if err != nil {
@@ -263,7 +261,7 @@ func (a *agent) hello() (wire.Hello, error) {
 	a.invMu.Unlock()
 	return wire.Hello{
 		Version: wire.Version, AgentVersion: a.opts.Version, Facts: facts,
-		Spool: a.spool.ID(), AppliedDigest: c.Applied, Unfinished: a.run.Unfinished(),
+		Spool: a.spool.ID(), AppliedDigest: c.Applied, HostKeys: a.trust.fingerprints(), Unfinished: a.run.Unfinished(),
 	}, nil
 }
 

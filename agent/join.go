@@ -23,10 +23,12 @@ import (
 
 // identity is what an agent knows after it has joined.
 type identity struct {
-	Server     string `json:"server"`   // HOST:PORT
-	HostKey    string `json:"host_key"` // of the server, authorized_keys form
-	Hypervisor string `json:"hypervisor"`
-	PrivateKey string `json:"private_key"` // of the agent, OpenSSH form
+	Server  string `json:"server"`   // HOST:PORT
+	HostKey string `json:"host_key"` // of the server, authorized_keys form
+	// HostKeys are others that it may have: one is being exchanged.
+	HostKeys   []string `json:"host_keys,omitempty"`
+	Hypervisor string   `json:"hypervisor"`
+	PrivateKey string   `json:"private_key"` // of the agent, OpenSSH form
 	// Token is the hash of the token that it joined with: a service that is
 	// started with the same --join again does not join again.
 	Token string `json:"token"`
@@ -99,7 +101,7 @@ func join(ctx context.Context, token wire.Token) (identity, error) {
 		}
 		return nil
 	}
-	client, err := dial(ctx, token.Address, once, check, nil)
+	client, reqs, err := dial(ctx, token.Address, once, check, "")
 	if err != nil {
 		if isRefused(err) {
 			return identity{}, fmt.Errorf("%s refused the token: it was used already, has expired or was revoked; make another with `agent invite NAME`", token.Address)
@@ -107,6 +109,7 @@ func join(ctx context.Context, token wire.Token) (identity, error) {
 		return identity{}, err
 	}
 	defer client.Close()
+	go ssh.DiscardRequests(reqs) // ends with the connection
 	stop := context.AfterFunc(ctx, func() { client.Close() })
 	defer stop()
 	reply, err := askToJoin(client, wire.JoinRequest{PublicKey: authorizedKey(key)})
@@ -145,17 +148,22 @@ func askToJoin(client *ssh.Client, req wire.JoinRequest) (wire.JoinReply, error)
 	return reply, nil
 }
 
-// keys are the parsed keys of an identity.
-func (id identity) keys() (ssh.Signer, ssh.PublicKey, error) {
+// keys are the parsed keys of an identity: its own, and those that the server
+// may have.
+func (id identity) keys() (ssh.Signer, []ssh.PublicKey, error) {
 	signer, err := ssh.ParsePrivateKey([]byte(id.PrivateKey))
 	if err != nil {
 		return nil, nil, fmt.Errorf("the agent's own key cannot be read: %w", err)
 	}
-	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(id.HostKey))
-	if err != nil {
-		return nil, nil, fmt.Errorf("the server's host key cannot be read: %w", err)
+	var hosts []ssh.PublicKey
+	for _, line := range append([]string{id.HostKey}, id.HostKeys...) {
+		host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		if err != nil {
+			return nil, nil, fmt.Errorf("the server's host key cannot be read: %w", err)
+		}
+		hosts = append(hosts, host)
 	}
-	return signer, host, nil
+	return signer, hosts, nil
 }
 
 func authorizedKey(k ssh.PublicKey) string {

@@ -16,14 +16,15 @@ import (
 // handshakeTime is how long connecting may take, authentication included.
 const handshakeTime = 15 * time.Second
 
-// dial connects to an SSH server. Known is the host key that it must have if
-// that is known already, so that no other type of key is negotiated.
-func dial(ctx context.Context, address string, key ssh.Signer, check ssh.HostKeyCallback, known ssh.PublicKey) (*ssh.Client, error) {
+// dial connects to an SSH server. Known is the type of the host key that it
+// must have if that is known already, so that no other is negotiated. What the
+// server asks of the connection is for the caller to answer.
+func dial(ctx context.Context, address string, key ssh.Signer, check ssh.HostKeyCallback, known string) (*ssh.Client, <-chan *ssh.Request, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	config := &ssh.ClientConfig{
@@ -31,8 +32,8 @@ func dial(ctx context.Context, address string, key ssh.Signer, check ssh.HostKey
 		Auth:            []ssh.AuthMethod{ssh.PublicKeys(key)},
 		HostKeyCallback: check,
 	}
-	if known != nil {
-		config.HostKeyAlgorithms = []string{known.Type()}
+	if known != "" {
+		config.HostKeyAlgorithms = []string{known}
 	}
 	c, chans, reqs, err := ssh.NewClientConn(conn, address, config)
 	if !stop() && err == nil {
@@ -41,11 +42,13 @@ func dial(ctx context.Context, address string, key ssh.Signer, check ssh.HostKey
 	if err != nil {
 		conn.Close()
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("%s did not answer in %s", address, handshakeTime)
+			return nil, nil, fmt.Errorf("%s did not answer in %s", address, handshakeTime)
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return ssh.NewClient(c, chans, reqs), nil
+	none := make(chan *ssh.Request)
+	close(none)
+	return ssh.NewClient(c, chans, none), reqs, nil
 }
 
 // isRefused tells whether the server did not let our key in.

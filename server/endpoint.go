@@ -34,7 +34,7 @@ func (s *Server) endpoint() *ssh.Server {
 	srv := &ssh.Server{
 		Version:              "homelab",
 		HandshakeTimeout:     handshakeTime,
-		HostSigners:          []ssh.Signer{s.key},
+		HostSigners:          []ssh.Signer{s.keys.all()[0]},
 		Handler:              s.handleSession,
 		ConnCallback:         s.admit,
 		PublicKeyHandler:     s.mayShow,
@@ -43,6 +43,7 @@ func (s *Server) endpoint() *ssh.Server {
 			return pty.Window.Width <= refusedColumns && pty.Window.Height <= refusedRows && s.mayHaveTerminal(ctx)
 		},
 		ChannelHandlers: map[string]ssh.ChannelHandler{"session": s.handleChannel},
+		RequestHandlers: map[string]ssh.RequestHandler{wire.ProveHostKeysRequest: s.proveHostKeys},
 		ConnectionFailedCallback: func(conn net.Conn, err error) {
 			s.log.Debug("refused", "address", conn.RemoteAddr().String(), "error", err)
 		},
@@ -137,6 +138,7 @@ func (s *Server) handleChannel(srv *ssh.Server, conn *gossh.ServerConn, ch gossh
 		return
 	}
 	defer s.live.closed(v)
+	v.first.Do(func() { s.announceHostKeys(conn) })
 	raw := &rawChannel{NewChannel: ch}
 	ssh.DefaultSessionHandler(srv, conn, raw, channelContext{ctx, raw})
 }

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
-
-	gossh "golang.org/x/crypto/ssh"
 
 	"homelab/model"
 	"homelab/server/command"
@@ -209,8 +206,4 @@ func (l *lab) Config(hypervisor string) ([]byte, error) {
 		return nil, err
 	}
 	return config.Tar, nil
-}
-
-func (l *lab) HostKey() string {
-	return strings.TrimSpace(string(gossh.MarshalAuthorizedKey(l.s.HostKey())))
 }

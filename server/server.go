@@ -59,7 +59,7 @@ type Server struct {
 	opts  Options
 	log   *slog.Logger
 	store *store.Store
-	key   gossh.Signer
+	keys  *hostKeys
 	ssh   *ssh.Server
 
 	strangers  strangers
@@ -110,10 +110,7 @@ func New(opts Options) (*Server, error) {
 	if err := os.MkdirAll(opts.Data, 0o700); err != nil {
 		return nil, err
 	}
-	if err := closeKey(filepath.Join(opts.Data, hostKeyFile), opts.Log); err != nil {
-		return nil, err
-	}
-	key, err := hostKey(filepath.Join(opts.Data, hostKeyFile))
+	keys, err := openHostKeys(opts.Data, opts.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +123,7 @@ func New(opts Options) (*Server, error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	s := &Server{
-		opts: opts, log: opts.Log, store: st, key: key, keepalive: keepalivePause, silence: wire.Silence, cyclePause: power.CyclePause, ping: ping,
+		opts: opts, log: opts.Log, store: st, keys: keys, keepalive: keepalivePause, silence: wire.Silence, cyclePause: power.CyclePause, ping: ping,
 		dashboard: func(l *lab, o tui.Options) tea.Model { return tui.New(l, o) },
 		command: func(ctx context.Context, l *lab, args []string, stdio command.IO) int {
 			return command.Run(ctx, l, args, stdio)
@@ -159,8 +156,8 @@ func (s *Server) Store() *store.Store { return s.store }
 // Addr is the address that the server listens on.
 func (s *Server) Addr() net.Addr { return s.opts.Listener.Addr() }
 
-// HostKey is the server's public host key.
-func (s *Server) HostKey() gossh.PublicKey { return s.key.PublicKey() }
+// HostKey is the server's public host key that is in use.
+func (s *Server) HostKey() gossh.PublicKey { return s.keys.all()[0].PublicKey() }
 
 // Run serves until ctx ends, or the listener fails. Then it ends the sessions
 // so that terminals are as they were before, closes every connection, and

@@ -55,6 +55,7 @@ type visitor struct {
 	net.Conn
 	known  func() // it is a stranger no longer; may be called again
 	closed func()
+	first  sync.Once // session of it
 
 	mu      sync.Mutex
 	offered string // fingerprint of the last key that was refused

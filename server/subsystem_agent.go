@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"charm.land/ssh"
+	gossh "golang.org/x/crypto/ssh"
 
 	"homelab/agent/wire"
 	"homelab/model"
@@ -113,6 +115,9 @@ func (s *Server) greet(sess ssh.Session, who identity, in *agentReader) (*agentC
 	spool, ack := s.store.Spool(who.name)
 	if spool != hello.Spool {
 		ack = 0
+	}
+	if keys := s.keys.all(); len(keys) > 1 && slices.Contains(hello.HostKeys, gossh.FingerprintSHA256(keys[1].PublicKey())) {
+		s.keys.knows(who.name)
 	}
 	conn := newAgentConn(who.name, hello, sess)
 	conn.out <- wire.Frame{Kind: wire.KindWelcome, Welcome: &wire.Welcome{

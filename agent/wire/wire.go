@@ -94,7 +94,8 @@ type Hello struct {
 	// Spool identifies the spool; a new one starts again at record 1.
 	Spool         string   `json:"spool"`
 	AppliedDigest string   `json:"applied_digest"`
-	Unfinished    []uint64 `json:"unfinished"` // runs that are under way in the agent
+	HostKeys      []string `json:"host_keys,omitempty"` // fingerprints of those that the agent trusts
+	Unfinished    []uint64 `json:"unfinished"`          // runs that are under way in the agent
 }
 
 // Welcome is the server's first frame.

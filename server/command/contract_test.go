@@ -40,6 +40,9 @@ func leaves(cmd *cobra.Command) []*cobra.Command {
 		return []*cobra.Command{cmd}
 	}
 	var all []*cobra.Command
+	if cmd.Annotations[aloneToo] != "" {
+		all = append(all, cmd)
+	}
 	for _, sub := range cmd.Commands() {
 		all = append(all, leaves(sub)...)
 	}
@@ -87,7 +90,7 @@ func TestEveryCommand(t *testing.T) {
 		"hypervisor add", "hypervisor edit", "hypervisor remove", "profile add", "profile remove", "profile activate",
 		"image add", "image edit", "image remove", "pool add", "pool edit", "pool remove", "outlet add", "outlet edit", "outlet remove", "outlet on", "outlet off",
 		"power on", "power off", "salt master add", "salt master edit", "salt master remove", "salt setup", "salt highstate", "salt call", "salt accept", "profile edit", "plan", "apply", "approve", "cancel", "undo",
-		"agent invite", "agent revoke", "user add", "user edit", "user remove", "key add", "key edit", "key remove", "settings set",
+		"agent invite", "agent revoke", "hostkey rotate", "user add", "user edit", "user remove", "key add", "key edit", "key remove", "settings set",
 		"import homelabmanager", "backup", "hold", "release", "completion",
 	} {
 		if !found[path] {

@@ -1,9 +1,6 @@
 package command
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"homelab/model"
@@ -61,37 +58,4 @@ func values[T any](m map[string]T) []T {
 		all = append(all, m[name])
 	}
 	return all
-}
-
-func hostkeyCommand(s *session) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "hostkey",
-		Short: "The server's public host key",
-		Long:  "Write the server's public host key, to be compared or put into known_hosts.",
-		Example: `hostkey
-hostkey --fingerprint`,
-		Args: exactly(),
-	}
-	asJSON := jsonFlag(cmd)
-	only := cmd.Flags().Bool("fingerprint", false, "its fingerprint only")
-	cmd.RunE = func(*cobra.Command, []string) error {
-		line := strings.TrimSpace(s.lab.HostKey())
-		_, fingerprint, _, err := model.ParseKey(line)
-		if err != nil {
-			return fmt.Errorf("the host key cannot be read: %w", err)
-		}
-		switch {
-		case *asJSON:
-			return s.printJSON(struct {
-				HostKey     string `json:"host_key"`
-				Fingerprint string `json:"fingerprint"`
-			}{line, fingerprint})
-		case *only:
-			s.sayf("%s", fingerprint)
-		default:
-			s.sayf("%s", clean(line))
-		}
-		return nil
-	}
-	return cmd
 }

@@ -91,8 +91,15 @@ type Lab interface {
 	NotifySet() []string
 	SetNotify(field, value string) error
 	NotifyTest(ctx context.Context) (map[string]error, error)
-	// HostKey is the server's public host key in authorized_keys form.
-	HostKey() string
+	// HostKeys are the server's public host keys in authorized_keys form: the
+	// one in use, and while it is exchanged the one that comes.
+	HostKeys() []string
+	// RotateHostKey makes the host key that comes, and FinishHostKey puts it in
+	// use. HostKeyUnknownTo are the hypervisors whose agents are not known to
+	// have learnt it.
+	RotateHostKey(ctx context.Context) error
+	FinishHostKey(ctx context.Context) error
+	HostKeyUnknownTo() []string
 
 	// SaltApply has the minions of VMs and hypervisors apply their whole state,
 	// and hands over how each ended as it does. Its error is why some could not

@@ -36,6 +36,7 @@ type testLab struct {
 	restarted []string
 	adopted   []string
 	accepted  []string // keys of minions
+	nextKey   []string
 	seq       map[string]uint64
 }
 
@@ -258,7 +259,33 @@ func (l *testLab) OpenBackup(r io.Reader) (Restoration, error) {
 	return Restoration{State: copied.State, Changed: copied.Report.Changed, Secrets: func() error { return l.RestoreSecrets(copied) }}, nil
 }
 
-func (l *testLab) HostKey() string { return testHostKey }
+// The host key that comes is another one; the agent of rack has not learnt it.
+func (l *testLab) HostKeys() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string{testHostKey}, l.nextKey...)
+}
+
+func (l *testLab) RotateHostKey(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nextKey = []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAQBAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"}
+	return nil
+}
+
+func (l *testLab) FinishHostKey(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nextKey = nil
+	return nil
+}
+
+func (l *testLab) HostKeyUnknownTo() []string {
+	if _, ok := l.State().Hypervisors["rack"]; ok {
+		return []string{"rack"}
+	}
+	return nil
+}
 
 // The minions of testLab answer as their names say: those of VMs named bad
 // fail, those of VMs named down do not answer.

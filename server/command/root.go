@@ -65,6 +65,9 @@ that nobody was there to give: see --yes).`,
 	return root
 }
 
+// aloneToo marks a command that does something alone and has others below it.
+const aloneToo = "homelab_alone"
+
 // bareError is a command that only has others below it, called alone.
 type bareError struct{ cmd *cobra.Command }
 
@@ -162,6 +165,9 @@ func (s *session) help(to io.Writer, cmd *cobra.Command) {
 	case !cmd.HasParent():
 		b.WriteString("  " + displayName + " COMMAND [ARGUMENTS…] [FLAGS]\n")
 	case cmd.HasAvailableSubCommands():
+		if cmd.Annotations[aloneToo] != "" {
+			b.WriteString("  " + cmd.CommandPath() + " [FLAGS]\n")
+		}
 		b.WriteString("  " + cmd.CommandPath() + " COMMAND\n")
 	default:
 		b.WriteString("  " + strings.TrimSuffix(cmd.UseLine(), " [flags]") + " [FLAGS]\n")
