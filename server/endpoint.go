@@ -16,7 +16,6 @@ import (
 	"homelab/agent/wire"
 	"homelab/model"
 	"homelab/server/command"
-	"homelab/tui"
 )
 
 const (
@@ -171,7 +170,7 @@ func (s *Server) handleSession(sess ssh.Session) {
 			_ = sess.Exit(exitUsage)
 			return
 		}
-		if screen, ok := command.Opens(lab.State(), tui.Screens(), args); ok && win != nil {
+		if screen, ok := command.Opens(lab.State(), screens(), args); ok && win != nil {
 			s.runDashboard(sess, lab, win, screen, log)
 			return
 		}

@@ -39,7 +39,7 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 	lab.doing = firstLineOf(words)
 	defer s.live.doing(visitorOf(sess.Context()), lab.doing)()
 	start := time.Now()
-	stdio := command.IO{In: sess, Out: sess, Err: sess.Stderr(), Address: lab.address, Screens: tui.Screens()}
+	stdio := command.IO{In: sess, Out: sess, Err: sess.Stderr(), Address: lab.address, Screens: screens()}
 	if win != nil {
 		helpers.Go(func() {
 			select {
@@ -81,4 +81,9 @@ func withStatus(command string, code int) string {
 func (s *Server) explain(sess ssh.Session, lab *lab) {
 	s.command(sess.Context(), lab, []string{"help"}, command.IO{In: strings.NewReader(""), Out: sess.Stderr(), Err: io.Discard, Address: lab.address})
 	_ = sess.Exit(exitUsage)
+}
+
+// screens are what the dashboard can open.
+func screens() command.Screens {
+	return command.Screens{Names: tui.Screens(), Things: tui.Things()}
 }

@@ -21,8 +21,8 @@ type Options struct {
 	Width, Height int
 	// NoColor draws without colours, whatever the terminal can do.
 	NoColor bool
-	// Open is the screen to begin with: the name of a screen, or "vm" or
-	// "hypervisor" and a name.
+	// Open is the screen to begin with: one of [Screens], or one of [Things] and
+	// the name or number of one.
 	Open []string
 	// Notice is something that is good to know all the time, such as how to
 	// connect once more: said quietly on the first screen and in the help.
@@ -97,6 +97,7 @@ type app struct {
 	busy    int    // commands that have not answered yet
 	filter  *input // the filter is being typed
 
+	begins  tea.Cmd // opens what was asked for
 	prefs   prefs
 	clicked lastClick
 	bodyAt  int // the first line of the screen proper, as last drawn
@@ -126,7 +127,7 @@ func New(lab Lab, opts Options) tea.Model {
 	a.roots = make([]screen, len(tabs))
 	a.roots[0] = tabs[0].make()
 	a.stack = []screen{a.roots[0]}
-	a.begin(opts.Open)
+	a.begins = a.begin(opts.Open)
 	return a
 }
 
@@ -140,26 +141,21 @@ func (a *app) paint() {
 }
 
 // begin puts the screen in front that was asked for.
-func (a *app) begin(at []string) {
+func (a *app) begin(at []string) tea.Cmd {
 	if len(at) == 0 {
-		return
+		return nil
 	}
 	what, name := strings.ToLower(at[0]), strings.Join(at[1:], " ")
-	for i, t := range tabs {
-		if n := strings.ToLower(t.name); n == what || n == what+"s" {
-			a.show(i)
+	if cmd, ok := a.openThing(what, name); ok {
+		return cmd
+	}
+	for _, n := range []string{what, what + "s"} {
+		if i, ok := tabNamed(n); ok && name == "" {
+			return a.show(i)
 		}
 	}
-	_, isVM := a.cache.vm(name)
-	_, isHV := a.cache.hypervisor(name)
-	switch {
-	case isVM && what == "vm":
-		a.stack = append(a.stack, &vmDetail{name: name})
-	case isHV && what == "hypervisor":
-		a.stack = append(a.stack, newHypervisor(name))
-	case name != "" || a.tab == 0 && what != "home":
-		a.toast = text(inkBad, signFailed+" there is no "+strings.Join(at, " "))
-	}
+	a.toast = text(inkBad, signFailed+" there is no "+strings.Join(at, " "))
+	return nil
 }
 
 // notice is what the status line says where nothing else is to be said.
@@ -179,6 +175,7 @@ func (a *app) notice() line {
 // Init starts watching.
 func (a *app) Init() tea.Cmd {
 	return tea.Batch(
+		a.begins,
 		a.top().refresh(a, nil),
 		watch(a.ctx, a.lab, a.watcher, a.cache, time.Time{}),
 		a.tick(),

@@ -86,8 +86,8 @@ func (c *chooser) draw(_ *app, w, h int) (string, []line, ink) {
 			l = append(l, span{o.key + "  ", inkKey})
 		}
 		l = append(l, span{o.label, inkText})
-		if room := w - l.size() - 1; o.note.size() < room {
-			l = spread(l, o.note, w)
+		if room := w - l.size() - 2; room > 8 {
+			l = spread(l, o.note.fit(min(o.note.size(), room)), w)
 		}
 		if i == c.sel {
 			l = l.fit(w).selected()

@@ -72,7 +72,7 @@ func coloured(config []byte) (lines []line, starts []int, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("the config cannot be read: %w", err)
 		}
-		files = append(files, file{h.Name, text})
+		files = append(files, file{h.Name, []byte(model.WithoutKeys(string(text)))})
 	}
 	rank := func(f file) int {
 		switch {

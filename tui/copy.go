@@ -3,9 +3,12 @@ package tui
 import (
 	"context"
 	"net"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"homelab/model"
 )
 
 // copier is a screen that has more to be copied than the names in its list.
@@ -29,7 +32,7 @@ func (a *app) copyMenu() tea.Cmd {
 	all = append(all, copied{label: "what is shown", text: a.shown()})
 	var options []option
 	for i, c := range all {
-		options = append(options, option{label: c.label, note: text(inkDim, cut(firstLine(clean(c.text)), 40)), do: func(a *app) tea.Cmd { return a.copy(c) }})
+		options = append(options, option{label: c.label, note: text(inkDim, firstLine(c.text)), do: func(a *app) tea.Cmd { return a.copy(c) }})
 		if i == len(all)-1 {
 			options[i].note = nil
 		}
@@ -70,9 +73,11 @@ func (a *app) copy(c copied) tea.Cmd {
 }
 
 // shown is the screen as text.
-func (a *app) shown() string {
+func (a *app) shown() string { return textOf(a.frame()) }
+
+func textOf(lines []line) string {
 	var b strings.Builder
-	for _, l := range a.frame() {
+	for _, l := range lines {
 		var row strings.Builder
 		for _, s := range l {
 			row.WriteString(s.text)
@@ -123,11 +128,15 @@ func hypervisorCopies(a *app, name string) []copied {
 	if name == "" {
 		return nil
 	}
-	return []copied{
+	out := []copied{
 		{label: "the name", text: name},
 		{label: "the command that shows its config", text: a.command("config", name)},
 		{label: "the command that follows its log", text: a.command("logs", name, "-f")},
 	}
+	if a.may(model.RoleAdmin) {
+		out = append(out, copied{label: "its config", fetch: func() (string, error) { return configToCopy(a.lab, name) }})
+	}
+	return out
 }
 
 func (s *home) copies(a *app) []copied {
@@ -155,33 +164,34 @@ func (s *machines) copies(a *app) []copied {
 	return hypervisorCopies(a, name)
 }
 
-// copies offers the text of the section, too.
-func (s *hypervisorText) copies(a *app) []copied {
-	all := hypervisorCopies(a, s.of.name)
-	if s.section == sectionConfig && len(s.of.config.lines) > 0 {
-		all = append(all, copied{label: "the config", fetch: func() (string, error) { return plainText(s.of.config.lines), nil }})
+// copies offers what a hypervisor's own screen does.
+func (s *hypervisorText) copies(a *app) []copied { return hypervisorCopies(a, s.of.name) }
+
+func (s *runScreen) copies(a *app) []copied { return runCopies(a, s.id) }
+
+func (s *runs) copies(a *app) []copied {
+	if r := s.chosen(a); r != nil {
+		return runCopies(a, r.ID)
 	}
-	return all
+	return nil
 }
 
-// plainText is lines without their inks.
-func plainText(lines []line) string {
-	var b strings.Builder
-	for _, l := range lines {
-		for _, sp := range l {
-			b.WriteString(sp.text)
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-func (s *runScreen) copies(a *app) []copied {
-	id := strings.TrimPrefix(runTag(s.id), "run ")
+func runCopies(a *app, run uint64) []copied {
+	id := strconv.FormatUint(run, 10)
 	return []copied{
 		{label: "the command that saves the log", text: a.command("logs", id) + " > run-" + id + ".log"},
-		{label: "the log", fetch: func() (string, error) { return wholeLog(a.lab, s.id) }},
+		{label: "the log", fetch: func() (string, error) { return wholeLog(a.lab, run) }},
 	}
+}
+
+// configToCopy is the Terraform of a hypervisor, with its seeds, as text.
+func configToCopy(lab Lab, name string) (string, error) {
+	config, err := lab.Config(name)
+	if err != nil {
+		return "", err
+	}
+	lines, _, err := coloured(config)
+	return textOf(lines), err
 }
 
 // wholeLog reads the log of a run.

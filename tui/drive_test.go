@@ -20,7 +20,13 @@ type driver struct {
 
 func drive(t testing.TB, lab Lab, w, h int) *driver {
 	t.Helper()
-	a := New(lab, Options{Context: t.Context(), Width: w, Height: h, Now: func() time.Time { return noon }}).(*app)
+	return driveAt(t, lab, w, h)
+}
+
+// driveAt begins with a screen or a thing.
+func driveAt(t testing.TB, lab Lab, w, h int, open ...string) *driver {
+	t.Helper()
+	a := New(lab, Options{Open: open, Context: t.Context(), Width: w, Height: h, Now: func() time.Time { return noon }}).(*app)
 	d := &driver{t: t, a: a, msgs: make(chan tea.Msg, 1000)}
 	d.run(a.Init())
 	d.settle()

@@ -202,3 +202,68 @@ func TestSignsInASCII(t *testing.T) {
 		}
 	}
 }
+
+// TestOpensAnything opens each kind of thing from outside, and says what is not
+// there.
+func TestOpensAnything(t *testing.T) {
+	for _, c := range []struct{ open, sees string }{
+		{"vm web", "000000000001"},
+		{"hypervisor thinkpad", "macvtap:enp0s20f0u4"},
+		{"profile offline", "MEMBERS OF offline"},
+		{"outlet plug-desk", "▌ office  plug-desk"},
+		{"image alpine-3.22", "▌ alpine-3.22"},
+		{"run 41", "made the seed of web"},
+		{"revision 6", "Revision 6"},
+		{"history", "WHO"},
+		{"vms", "HYPERVISOR"},
+		{"VM", "HYPERVISOR"},
+		{"vm nobody", "there is no vm nobody"},
+		{"run x", "there is no run x"},
+		{"revision 999", "there is no revision 999"},
+		{"nonsense", "there is no nonsense"},
+	} {
+		d := driveAt(t, newLab(), 120, 40, strings.Fields(c.open)...)
+		d.see(c.sees)
+	}
+}
+
+func TestPaletteDoes(t *testing.T) {
+	l := newLab()
+	d := drive(t, l, 120, 40)
+	d.press("2", "home", ":")
+	d.typed("enable or dis")
+	d.see("enable or disable", "key z")
+	d.press("enter")
+	d.see("Disable backup, revision")
+	if l.State().VMs["backup"].Enabled {
+		t.Error("it is enabled still")
+	}
+	d.press(":")
+	d.typed("add a vm")
+	d.press("enter")
+	d.see("add VM")
+}
+
+// TestCopies copies by OSC 52 what is offered.
+func TestCopies(t *testing.T) {
+	d := drive(t, newLab(), 120, 40)
+	d.press("2", "end", "Y")
+	d.see("the name", "192.168.1.20", "ssh homelab.lan vm show web", "its ID", "what is shown")
+	d.press("1")
+	d.see("copied the name")
+	d.press("*", "Y")
+	d.see("the 8 names")
+	d.press("esc", "esc", "6")
+	d.settle()
+	d.press("enter")
+	d.settle()
+	d.press("Y")
+	d.see("ssh homelab.lan logs 41 > run-41")
+	log, err := wholeLog(d.a.lab, 41)
+	if err != nil || !strings.Contains(log, "made the seed of web\n") {
+		t.Errorf("%v %q", err, log)
+	}
+	if got := d.a.shown(); !strings.Contains(got, "Run 41") || strings.Contains(got, "\x1b") {
+		t.Errorf("%q", got)
+	}
+}

@@ -28,8 +28,7 @@ var tabs = [...]struct {
 // digits is how many of the tabs a digit goes to.
 const digits = min(9, len(tabs))
 
-// Screens are the names that [Options].Open takes alone; "vm" and "hypervisor"
-// take the name of one besides.
+// Screens are the names that [Options].Open takes alone.
 func Screens() []string {
 	names := make([]string, len(tabs))
 	for i, t := range tabs {

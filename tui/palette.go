@@ -1,20 +1,26 @@
 package tui
 
 import (
+	"slices"
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 	"github.com/sahilm/fuzzy"
+
+	"homelab/model"
 )
 
-// palette goes to a screen or a thing by a few letters of its name.
+// palette goes to a screen or a thing, or does what a key does, by a few
+// letters of its name.
 type palette struct {
 	in    input
 	all   []target
-	found []int
+	found []fuzzy.Match
 	sel   int
 	top   int // first row drawn
 }
 
-// target is somewhere that the palette can go.
+// target is something that the palette can go to or do.
 type target struct {
 	name, kind string
 	open       func(a *app) tea.Cmd
@@ -25,20 +31,59 @@ func newPalette(a *app) *palette {
 	for i, t := range tabs {
 		p.all = append(p.all, target{t.name, "screen", func(a *app) tea.Cmd { return a.show(i) }})
 	}
-	for i := range a.cache.hvs {
-		name := a.cache.hvs[i].Name
-		p.all = append(p.all, target{name, "hypervisor", func(a *app) tea.Cmd {
-			return tea.Batch(a.show(0), a.open(newHypervisor(name)))
-		}})
+	for _, t := range things {
+		if _, ok := tabNamed(t.tab); !ok || t.names == nil {
+			continue
+		}
+		for _, name := range t.names(a.cache.state) {
+			p.all = append(p.all, target{name, t.kind, func(a *app) tea.Cmd {
+				cmd, _ := a.openThing(t.kind, name)
+				return cmd
+			}})
+		}
 	}
-	for i := range a.cache.vms {
-		name := a.cache.vms[i].Name
-		p.all = append(p.all, target{name, "VM", func(a *app) tea.Cmd {
-			return tea.Batch(a.show(1), a.open(&vmDetail{name: name}))
-		}})
-	}
+	p.all = append(p.all, a.deeds()...)
 	p.match()
 	return p
+}
+
+// deeds are what the keys do here, and what can be added.
+func (a *app) deeds() []target {
+	var out []target
+	add := func(b binding, do func(a *app) tea.Cmd) {
+		what, _, _ := strings.Cut(b.long, ";")
+		out = append(out, target{what, "key " + b.show, do})
+	}
+	taken := map[string]bool{}
+	for _, act := range a.top().actions(a) {
+		for _, k := range act.keys {
+			taken[k] = true
+		}
+		if act.do != nil && a.may(act.need) {
+			add(act.binding, act.do)
+		}
+	}
+	for _, b := range []binding{keyBefore, keyAhead, keyCopy, keyUndoLast, keyMouse, keySigns, keyTell, keyHelp, keyQuit} {
+		if !taken[b.keys[0]] && a.may(b.need) {
+			k, _ := a.keyCalled(b.keys[0])
+			add(b, func(a *app) tea.Cmd { return a.globalKey(k) })
+		}
+	}
+	if a.may(model.RoleAdmin) {
+		for _, f := range []struct {
+			what string
+			open func(a *app) *form
+		}{
+			{"add a VM", func(a *app) *form { return newVMForm(a, "", "") }},
+			{"add a hypervisor", func(a *app) *form { return newHypervisorForm(a, "") }},
+			{"add a profile", newProfileForm},
+			{"add an outlet", func(a *app) *form { return newOutletForm(a, "") }},
+			{"add an image", func(a *app) *form { return newImageForm(a, "") }},
+		} {
+			out = append(out, target{f.what, "form", func(a *app) tea.Cmd { return a.open(f.open(a)) }})
+		}
+	}
+	return out
 }
 
 // String and Len make the targets a source for the fuzzy search.
@@ -51,13 +96,11 @@ func (p *palette) match() {
 	p.found, p.sel = p.found[:0], 0
 	if p.in.value() == "" {
 		for i := range p.all {
-			p.found = append(p.found, i)
+			p.found = append(p.found, fuzzy.Match{Index: i})
 		}
 		return
 	}
-	for _, m := range fuzzy.FindFrom(p.in.value(), p) {
-		p.found = append(p.found, m.Index)
-	}
+	p.found = fuzzy.FindFrom(p.in.value(), p)
 }
 
 func (p *palette) key(a *app, k tea.KeyPressMsg) tea.Cmd {
@@ -71,7 +114,7 @@ func (p *palette) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 	case "enter":
 		a.overlay = nil
 		if p.sel < len(p.found) {
-			return p.all[p.found[p.sel]].open(a)
+			return p.all[p.found[p.sel].Index].open(a)
 		}
 	default:
 		p.in.key(k)
@@ -95,13 +138,31 @@ func (p *palette) draw(a *app, w, h int) (string, []line, ink) {
 			body = append(body, nil)
 			continue
 		}
-		t := p.all[p.found[i]]
-		l := spread(line{{"  ", inkBusy}, {t.name, inkText}}, text(inkDim, t.kind+" "), w)
+		t := p.all[p.found[i].Index]
+		name := append(line{{"  ", inkBusy}}, lettered(t.name, p.found[i].MatchedIndexes)...)
+		l := spread(name.fit(min(name.size(), w-width(t.kind)-3)), text(inkDim, t.kind+" "), w)
 		if i == p.sel {
 			l[0].text = signChosen + " "
 			l = l.selected()
 		}
 		body = append(body, l)
 	}
-	return "Go to", body, inkRule
+	return "Go to, or do", body, inkRule
+}
+
+// lettered shows which letters (bytes of a name) were typed.
+func lettered(name string, at []int) line {
+	var l line
+	for i, r := range name {
+		colour := inkText
+		if slices.Contains(at, i) {
+			colour = inkKey
+		}
+		if n := len(l); n > 0 && l[n-1].ink == colour {
+			l[n-1].text += string(r)
+			continue
+		}
+		l = append(l, span{string(r), colour})
+	}
+	return l
 }

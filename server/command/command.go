@@ -30,7 +30,7 @@ type IO struct {
 	Address  string // HOST:PORT that the client connected to
 	// Screens are those of the dashboard; opening one is not done here, see
 	// [Opens].
-	Screens []string
+	Screens Screens
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -49,6 +49,8 @@ type session struct {
 	io  IO
 	via string // the command as typed, without secrets
 	key keys   // what the person types, on a terminal
+	// plain has what is written in lines of words, without colours or columns.
+	plain bool
 	// picture is what a list is drawn from, whatever happens meanwhile.
 	picture *picture
 }

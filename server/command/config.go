@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -97,14 +96,6 @@ func manifestLast(files []configFile) []configFile {
 	return append(first, last...)
 }
 
-// privateKey is a private key in PEM, however its line ends are written.
-var privateKey = regexp.MustCompile(`(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END [A-Z ]*PRIVATE KEY-----)`)
-
-// withoutKeys is a file to read: what is secret in it is only for the agent.
-func withoutKeys(content string) string {
-	return privateKey.ReplaceAllString(content, "$1 (withheld) $2")
-}
-
 // untar is the files of a config, without secrets.
 func untar(config []byte) ([]configFile, error) {
 	files := []configFile{}
@@ -120,6 +111,6 @@ func untar(config []byte) ([]configFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the rendered config cannot be read: %w", err)
 		}
-		files = append(files, configFile{header.Name, withoutKeys(string(content))})
+		files = append(files, configFile{header.Name, model.WithoutKeys(string(content))})
 	}
 }

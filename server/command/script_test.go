@@ -90,7 +90,7 @@ func runLab(ts *testscript.TestScript, want int, args []string, stdio IO) {
 		ts.Setenv("INPUT", "")
 	}
 	stdio.Out, stdio.Err, stdio.Address, stdio.Now = &out, &errs, "192.0.2.1:2222", testClock
-	stdio.Screens = []string{"hypervisors", "vms", "history"}
+	stdio.Screens = Screens{Names: []string{"hypervisors", "vms", "history"}, Things: []string{"vm", "hypervisor", "run"}}
 	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
 	defer stop()
 	got := Run(ctx, labOf(ts), args, stdio)
