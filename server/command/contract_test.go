@@ -83,6 +83,8 @@ func TestEveryCommand(t *testing.T) {
 			t.Errorf("there is no %s", path)
 		} else if cmd.Flags().Lookup("json") == nil {
 			t.Errorf("%s has no --json", path)
+		} else if cmd.Flags().Lookup("plain") == nil {
+			t.Errorf("%s has no --plain", path)
 		}
 	}
 	for _, path := range []string{
@@ -132,6 +134,52 @@ func TestListsAreArrays(t *testing.T) {
 		if !json.Valid([]byte(out)) || strings.Contains(out, "null") {
 			t.Errorf("%q: %s", args, out)
 		}
+	}
+}
+
+// TestPlain holds --plain on every command that reads to lines of words: no
+// escape sequence, no box, no run of blanks that stands for a column, whatever
+// the terminal.
+func TestPlain(t *testing.T) {
+	lab := openLab(t)
+	fill(t, lab, 3)
+	name := model.Names(lab.State().VMs)[0]
+	for _, args := range [][]string{
+		{"vm", "list"},
+		{"vm", "show", name},
+		{"hypervisor", "list"},
+		{"hypervisor", "show", "hv"},
+		{"profile", "list"},
+		{"image", "list"},
+		{"image", "show", "img"},
+		{"pool", "list"},
+		{"outlet", "list"},
+		{"power", "status"},
+		{"salt", "status"},
+		{"run", "list"},
+		{"history"},
+		{"agent", "list"},
+		{"user", "list"},
+		{"key", "list"},
+		{"settings", "show"},
+	} {
+		var out, errs bytes.Buffer
+		stdio := IO{In: strings.NewReader(""), Out: &out, Err: &errs, PTY: true, Width: 60, Address: "192.0.2.1:22"}
+		if status := Run(t.Context(), lab, append(args, "--plain"), stdio); status != 0 {
+			t.Errorf("%q: status %d, %s", args, status, errs.String())
+		}
+		if got := out.String(); strings.ContainsAny(got, "\x1b─│━") || strings.Contains(got, "   ") {
+			t.Errorf("%q: %q", args, got)
+		}
+	}
+	if out := must(t, lab, "vm", "list", "--plain"); !strings.HasPrefix(out, "name "+name+"; state ") || strings.Count(out, "\n") != 3 {
+		t.Errorf("%q", out)
+	}
+	if out := must(t, lab, "vm", "show", name, "--plain"); !strings.Contains(out, "\nhypervisor: hv\n") {
+		t.Errorf("%q", out)
+	}
+	if _, errs, status := run(t, lab, "vm", "list", "--plain", "--json"); status != exitUsage || !strings.Contains(errs, "do not go together") {
+		t.Errorf("status %d, %s", status, errs)
 	}
 }
 

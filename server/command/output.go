@@ -27,7 +27,7 @@ const (
 
 // paint colours text on a terminal.
 func (s *session) paint(c colour, text string) string {
-	if !s.io.PTY || c == "" || text == "" {
+	if !s.io.PTY || s.plain || c == "" || text == "" {
 		return text
 	}
 	return "\x1b[" + string(c) + "m" + text + "\x1b[m"
@@ -146,6 +146,10 @@ type table struct {
 func (t *table) add(cells ...cell) { t.rows = append(t.rows, cells) }
 
 func (s *session) printTable(t *table) {
+	if s.plain {
+		s.sayTable(t)
+		return
+	}
 	widths := make([]int, len(t.header))
 	for i, h := range t.header {
 		widths[i] = width(h)
@@ -227,6 +231,10 @@ type pair struct {
 
 // printPairs writes a thing's detail, label and value.
 func (s *session) printPairs(pairs []pair) {
+	if s.plain {
+		s.sayPairs(pairs)
+		return
+	}
 	width := 0
 	for _, p := range pairs {
 		width = max(width, len(p.label))
