@@ -78,7 +78,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 func newServe() *cobra.Command {
-	var listen, data, metrics, restore string
+	var listen, data, metrics, restore, admin string
 	var keys []string
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -89,16 +89,23 @@ At its first start it takes its first admin from the authorized_keys files named
 ~/.ssh/authorized_keys and ~/.ssh/id_*.pub of the user who starts it. Later, users are managed over SSH.
 
 With --restore it begins by putting a copy, made by ` + "`ssh homelab.lan backup`" + ` or lying in the data folder's backups, in place
-of its database, which is kept aside. Started by root on the data of another user, it goes on as that user.`,
+of its database, which is kept aside. Started by root on the data of another user, it goes on as that user.
+
+With --recover-admin, while no server runs, it lets the public keys of a file in as an admin's and ends: for who locked
+themselves out.`,
 		Example: "  homelab serve --listen :22 --data /var/lib/homelab\n  homelab serve --restore homelab.db",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if admin != "" {
+				return server.RecoverAdmin(data, admin, cmd.OutOrStdout())
+			}
 			return serve(cmd.Context(), listen, metrics, restore, server.Options{Data: data, AuthorizedKeys: keys})
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", ":2222", "address to listen on, `HOST:PORT`")
 	cmd.Flags().StringVar(&data, "data", stateFolder("server"), "`folder` for the database and the host key")
 	cmd.Flags().StringVar(&restore, "restore", "", "`file` to put in place of the database first; what was there is kept")
+	cmd.Flags().StringVar(&admin, "recover-admin", "", "`file` of public keys that become an admin's, and no more: for who is locked out")
 	cmd.Flags().StringArrayVar(&keys, "authorized-keys", nil, "`file` with the first admin's public keys (may be repeated)")
 	cmd.Flags().StringVar(&metrics, "metrics", "", "address to serve Prometheus on, `HOST:PORT` such as 127.0.0.1:9100 (default off: anybody who reaches it may read)")
 	return cmd
