@@ -237,6 +237,7 @@ func (a *agent) work(ctx context.Context) error {
 	wg.Go(func() { a.watchGuests(connCtx) })
 	wg.Go(func() { a.watchEvents(connCtx) })
 	wg.Go(func() { a.watchLoad(connCtx) })
+	wg.Go(func() { a.raisePools(connCtx) })
 	var err error
 	select {
 	case <-ctx.Done():

@@ -33,6 +33,10 @@ type platform interface {
 	Adopt(ctx context.Context, m wire.Manifest, id string) error
 	// Console opens the serial console of a VM's guest: raw bytes both ways.
 	Console(ctx context.Context, m wire.Manifest, id string) (io.ReadWriteCloser, error)
+	// Images lists the files of images that it has made.
+	Images(ctx context.Context, m wire.Manifest) []model.ImageFile
+	// Prune removes files of images that nothing uses.
+	Prune(ctx context.Context, m wire.Manifest, files []string) error
 	// Down shuts all guests down.
 	Down(ctx context.Context, grace time.Duration) error
 }
@@ -55,7 +59,7 @@ func (j *job) work() {
 		return
 	}
 	state, err := (&attempt{job: j}).carryOut()
-	j.end(state, err)
+	j.end(state, j.flawed(err))
 }
 
 // carryOut goes through the states of a run and returns the last.
@@ -235,6 +239,9 @@ func cancelledApply(cmd *command) error {
 
 // applied notes which config holds.
 func (t *attempt) applied(digest string) error {
+	if len(t.flaws) > 0 {
+		digest = ""
+	}
 	return t.a.f.save(configFile, configs{Current: t.Digest, Applied: digest})
 }
 

@@ -229,6 +229,8 @@ func (a *agent) obey(f wire.Frame) error {
 		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.restart(ctx, f.VM)) })
 	case wire.KindAdopt:
 		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.adopt(ctx, f.VM)) })
+	case wire.KindPrune:
+		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.prune(ctx, f.Files)) })
 	case wire.KindShutdown:
 		a.run.Aside(func(ctx context.Context) { a.shutdown(ctx, f.Order, time.Duration(f.GraceSeconds)*time.Second) })
 	case wire.KindError:

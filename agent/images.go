@@ -1,15 +1,10 @@
 package agent
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,154 +13,164 @@ import (
 	"github.com/digitalocean/go-libvirt"
 
 	"homelab/agent/wire"
+	"homelab/model"
 )
 
 // images puts the images of a config into the default pool, where root volumes
 // find them by name. One that is there is never written again: disks lie on
-// it. An image that cannot be had breaks only the VMs that need it.
+// it. An image that cannot be had breaks only the VMs that need it, but the
+// run does not succeed; one whose path has no file may not be needed any more.
 func (v *virt) images(ctx context.Context, j *job, m wire.Manifest) error {
-	dir := ""
-	for _, p := range m.Pools {
-		if p.Name == defaultPool {
-			dir = p.Path
-		}
-	}
+	dir := defaultDir(m)
 	if dir == "" && len(m.Images) > 0 {
 		return fmt.Errorf("the config has images and no pool %q to put them in", defaultPool)
 	}
-	copied := false
+	made := false
 	for _, img := range m.Images {
 		if !isFileName(img.Volume) {
 			return fmt.Errorf("image %q: %q is not a file name", img.Name, img.Volume)
+		}
+		if err := v.files.Add(img.Volume, img.Name); err != nil {
+			return err
 		}
 		dest := filepath.Join(dir, img.Volume)
 		if _, err := os.Stat(dest); err == nil {
 			continue
 		}
-		err := putImage(ctx, img, dest, j.say)
-		if ctx.Err() != nil {
+		err := (&fetcher{img: img, dest: dest, j: j}).put(ctx)
+		var missing *missingError
+		switch {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		}
-		if err != nil {
+		case errors.As(err, &missing):
 			j.warn("image %q: %v", img.Name, err)
-			continue
+		case err != nil:
+			j.flaw(fmt.Errorf("image %q: %w", img.Name, err))
+		default:
+			made = true
 		}
-		copied = true
 	}
-	if !copied {
+	if !made {
 		return nil
 	}
+	return v.refresh(ctx, defaultPool)
+}
+
+// refresh makes libvirt see the files of a pool.
+func (v *virt) refresh(ctx context.Context, pool string) error {
 	return v.do(ctx, func(l *libvirt.Libvirt) error {
-		pool, err := l.StoragePoolLookupByName(defaultPool)
+		p, err := l.StoragePoolLookupByName(pool)
 		if err != nil {
 			return err
 		}
-		return l.StoragePoolRefresh(pool, 0)
+		return l.StoragePoolRefresh(p, 0)
 	})
+}
+
+// defaultDir is where the default pool of a config lies.
+func defaultDir(m wire.Manifest) string {
+	for _, p := range m.Pools {
+		if p.Name == defaultPool {
+			return p.Path
+		}
+	}
+	return ""
 }
 
 // isFileName tells whether s names a file and no path.
 func isFileName(s string) bool { return filepath.IsLocal(s) && filepath.Base(s) == s && s != "." }
 
-// putImage copies an image to dest, whole or not at all.
-func putImage(ctx context.Context, img wire.Image, dest string, say func(string, ...any)) error {
-	src, err := os.Open(img.Path)
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("there is no %s on the hypervisor: put the file there, or change the image's path", img.Path)
-	}
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	info, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(dest), ".homelab-image-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	defer temp.Close()
-	say("copying image %q (%d MiB) into pool %q", img.Name, info.Size()>>20, defaultPool)
-	if err := copyImage(ctx, temp, src, info.Size(), img, say); err != nil {
-		return err
-	}
-	if err := errors.Join(temp.Chmod(0o644), temp.Sync(), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), dest)
+// missingError says that there is no file at an image's path.
+type missingError struct{ path string }
+
+func (e *missingError) Error() string {
+	return fmt.Sprintf("there is no %s on the hypervisor: put the file there, or change the image's path", e.path)
 }
 
-// copyImage copies by a reflink where the file system can, else sparsely.
-func copyImage(ctx context.Context, to, from *os.File, size int64, img wire.Image, say func(string, ...any)) error {
-	sum, want, err := checksum(img.Checksum)
-	if err != nil {
-		return err
+// finalError is one that trying again does not mend.
+type finalError struct{ error }
+
+// reporter is a run, as far as it is told what is done.
+type reporter interface {
+	teller
+	record(model.Record)
+}
+
+// fetcher brings one image into the pool.
+type fetcher struct {
+	img  wire.Image
+	dest string
+	j    reporter
+
+	start  time.Time
+	told   time.Time // that it was last told how far it is
+	resume bool      // part of the file came with an earlier request
+}
+
+// put brings the image to dest, whole or not at all. What came of a file that
+// is fetched is kept until it goes on, unless it turns out to be wrong.
+func (f *fetcher) put(ctx context.Context) error {
+	f.start = time.Now()
+	err := f.get(ctx)
+	switch {
+	case err == nil:
+		f.progress(model.ResourceDone, 0, 0)
+	case ctx.Err() == nil:
+		f.progress(model.ResourceFailed, 0, 0)
 	}
-	cloned := reflink(to, from) == nil
-	if cloned && sum == nil {
-		return nil
+	return err
+}
+
+func (f *fetcher) get(ctx context.Context) error {
+	p := partialOf(f.dest)
+	if strings.HasPrefix(f.img.URL, "http") {
+		return f.download(ctx, p)
 	}
-	block := make([]byte, 1<<20)
-	told, at := time.Now(), int64(0)
-	for {
-		n, err := io.ReadFull(from, block)
-		if sum != nil {
-			sum.Write(block[:n])
-		}
-		if !cloned && !allZero(block[:n]) {
-			if _, err := to.WriteAt(block[:n], at); err != nil {
-				return err
-			}
-		}
-		at += int64(n)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break
-		}
+	defer p.Remove()
+	path := f.img.Path
+	if f.img.URL != "" {
+		u, err := url.Parse(f.img.URL)
 		if err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if time.Since(told) > 3*time.Second {
-			told = time.Now()
-			say("copying image %q: %d of %d MiB", img.Name, at>>20, size>>20)
-		}
+		path = u.Path
 	}
-	if sum != nil && hex.EncodeToString(sum.Sum(nil)) != want {
-		return fmt.Errorf("the checksum of %s is %x and not %s", img.Path, sum.Sum(nil), want)
+	if err := f.copyFrom(ctx, p, path); err != nil {
+		return err
 	}
-	if cloned {
-		return nil
+	if err := p.Verify(ctx, f.img.Checksum, path); err != nil {
+		return err
 	}
-	return to.Truncate(at) // a hole at the end
+	return p.Install(f.dest)
 }
 
-// checksum reads "sha256:HEX" or "sha512:HEX"; empty is no checksum.
-func checksum(s string) (hash.Hash, string, error) {
-	kind, want, ok := strings.Cut(strings.ToLower(s), ":")
+// tellEvery is how often it is told how far a transfer is.
+const tellEvery = 2 * time.Second
+
+// tell tells how far the transfer is, now and then.
+func (f *fetcher) tell(done, total int64) {
+	if time.Since(f.told) < tellEvery {
+		return
+	}
+	f.told = time.Now()
+	f.progress(model.ResourceRunning, done, total)
+}
+
+// progress records how far the image is: as a step of the run, and in words.
+func (f *fetcher) progress(status model.ResourceStatus, done, total int64) {
+	r := model.Record{Level: model.LevelInfo, Resource: &model.Resource{
+		Address: "image." + f.img.Volume, Label: "image " + f.img.Name, Action: model.ActionFetch, Status: status,
+		Seconds: time.Since(f.start).Seconds(), DoneBytes: done, TotalBytes: total,
+	}}
 	switch {
-	case s == "":
-		return nil, "", nil
-	case ok && kind == "sha256":
-		return sha256.New(), want, nil
-	case ok && kind == "sha512":
-		return sha512.New(), want, nil
+	case status != model.ResourceRunning:
+	case total > 0:
+		r.Message = fmt.Sprintf("image %q: %d %%, %s of %s", f.img.Name, done*100/total, mib(done), mib(total))
+	default:
+		r.Message = fmt.Sprintf("image %q: %s", f.img.Name, mib(done))
 	}
-	return nil, "", fmt.Errorf("the checksum %q is neither sha256:HEX nor sha512:HEX", s)
+	f.j.record(r)
 }
 
-var zeros [64 << 10]byte
-
-func allZero(b []byte) bool {
-	for len(b) > 0 {
-		n := min(len(b), len(zeros))
-		if !bytes.Equal(b[:n], zeros[:n]) {
-			return false
-		}
-		b = b[n:]
-	}
-	return true
-}
+// mib writes a number of bytes.
+func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

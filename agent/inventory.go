@@ -35,6 +35,7 @@ func (a *agent) inventory(ctx context.Context) (wire.Inventory, error) {
 		return inv, err
 	}
 	inv.Guests = append(inv.Guests, guests...)
+	inv.Images = p.Images(ctx, *m)
 	slices.SortFunc(inv.Guests, func(x, y model.Guest) int { return cmp.Compare(x.Name, y.Name) })
 	return inv, nil
 }

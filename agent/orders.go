@@ -44,6 +44,19 @@ func (a *agent) adopt(ctx context.Context, vm string) error {
 	return p.Adopt(ctx, m, vm)
 }
 
+// prune removes files of images that nothing uses.
+func (a *agent) prune(ctx context.Context, files []string) error {
+	p, m, err := a.place()
+	if err != nil {
+		return err
+	}
+	if len(a.run.Unfinished()) > 0 {
+		return errors.New("a run is under way: wait until it has ended")
+	}
+	defer a.look()
+	return p.Prune(ctx, m, files)
+}
+
 // shutdown shuts down the guests and then the machine. The order is answered
 // before, because afterwards nobody can. An order that comes while one is being
 // carried out is the same.

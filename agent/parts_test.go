@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"os"
 	"os/exec"
@@ -134,41 +132,6 @@ func TestUnpackReplacesWhole(t *testing.T) {
 		t.Errorf("a config of a later version: %v", err)
 	}
 	if entries, _ := os.ReadDir(f.path(configFolder)); len(entries) != 1 {
-		t.Errorf("left behind: %v", entries)
-	}
-}
-
-func TestPutImage(t *testing.T) {
-	dir := t.TempDir()
-	content := append(bytes.Repeat([]byte{0}, 3<<20), []byte("data")...)
-	content = append(content, bytes.Repeat([]byte{0}, 5<<20)...)
-	src, dest := filepath.Join(dir, "src.img"), filepath.Join(dir, "pool.img")
-	if err := os.WriteFile(src, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	say := func(string, ...any) {}
-	sum := sha256.Sum256(content)
-	img := wire.Image{Name: "debian", Path: src, Checksum: "sha256:" + strings.Repeat("0", 64)}
-	if err := putImage(t.Context(), img, dest, say); err == nil || !strings.Contains(err.Error(), "checksum") {
-		t.Errorf("a wrong checksum: %v", err)
-	}
-	img.Checksum = "sha256:" + strings.ToUpper(hex.EncodeToString(sum[:]))
-	if err := putImage(t.Context(), img, dest, say); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := os.ReadFile(dest); err != nil || !bytes.Equal(b, content) {
-		t.Errorf("%d bytes: %v", len(b), err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := putImage(ctx, img, dest+"2", say); err == nil {
-		t.Error("it went on after it was cancelled")
-	}
-	img.Path = "/nowhere"
-	if err := putImage(t.Context(), img, dest+"2", say); err == nil || !strings.Contains(err.Error(), "put the file there") {
-		t.Errorf("a missing image: %v", err)
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 2 {
 		t.Errorf("left behind: %v", entries)
 	}
 }

@@ -4,17 +4,22 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"github.com/digitalocean/go-libvirt"
 
 	"homelab/agent/wire"
+	"homelab/model"
 )
 
 // pools makes and starts the pools of a config and refreshes them: files that
 // came or went behind libvirt's back would break terraform's refresh. A pool
 // that cannot be had breaks only the VMs that use it.
-func (v *virt) pools(ctx context.Context, j *job, m wire.Manifest) error {
+func (v *virt) pools(ctx context.Context, j teller, m wire.Manifest) error {
+	v.poolsMu.Lock()
+	defer v.poolsMu.Unlock()
 	for _, p := range m.Pools {
 		made, err := v.pool(ctx, p)
 		switch {
@@ -31,8 +36,37 @@ func (v *virt) pools(ctx context.Context, j *job, m wire.Manifest) error {
 	return nil
 }
 
+// teller is where it is told what was done: to a run, or the agent's log.
+type teller interface {
+	say(format string, args ...any)
+	warn(format string, args ...any)
+}
+
+// logTeller tells the agent's log.
+type logTeller struct{ log *slog.Logger }
+
+func (t logTeller) say(format string, args ...any)  { t.log.Info(fmt.Sprintf(format, args...)) }
+func (t logTeller) warn(format string, args ...any) { t.log.Warn(fmt.Sprintf(format, args...)) }
+
+// raisePools makes the pools of the config that is known when the agent starts:
+// after a reboot nothing is mounted, and libvirt starts guests by itself.
+func (a *agent) raisePools(ctx context.Context) {
+	m := a.manifest.Load()
+	if m == nil || m.Platform != model.PlatformLibvirt {
+		return
+	}
+	if err := a.virt.pools(ctx, logTeller{a.log}, *m); err != nil && ctx.Err() == nil {
+		a.log.Warn("the pools are not all there", "error", err)
+	}
+}
+
 // pool brings one pool up.
 func (v *virt) pool(ctx context.Context, p wire.Pool) (made bool, err error) {
+	if p.TmpfsMiB > 0 {
+		if err := mountTmpfs(p.Path, p.TmpfsMiB); err != nil {
+			return false, err
+		}
+	}
 	pool, err := call(ctx, v, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) { return l.StoragePoolLookupByName(p.Name) })
 	if isCode(err, libvirt.ErrNoStoragePool) {
 		made = true
@@ -41,12 +75,8 @@ func (v *virt) pool(ctx context.Context, p wire.Pool) (made bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	path, err := v.poolPath(ctx, pool)
-	if err != nil {
+	if err := v.samePool(ctx, pool, p); err != nil {
 		return false, err
-	}
-	if filepath.Clean(path) != filepath.Clean(p.Path) {
-		return false, fmt.Errorf("it lies in %s on the hypervisor and in %s in the config: change the hypervisor's pool to that", path, p.Path)
 	}
 	err = v.do(ctx, func(l *libvirt.Libvirt) error {
 		active, err := l.StoragePoolIsActive(pool)
@@ -67,12 +97,7 @@ func (v *virt) pool(ctx context.Context, p wire.Pool) (made bool, err error) {
 }
 
 func (v *virt) definePool(ctx context.Context, p wire.Pool) (libvirt.StoragePool, error) {
-	text, err := xml.Marshal(struct {
-		XMLName xml.Name `xml:"pool"`
-		Type    string   `xml:"type,attr"`
-		Name    string   `xml:"name"`
-		Path    string   `xml:"target>path"`
-	}{Type: "dir", Name: p.Name, Path: p.Path})
+	text, err := xml.Marshal(poolXMLOf(p))
 	if err != nil {
 		return libvirt.StoragePool{}, err
 	}
@@ -85,36 +110,75 @@ func (v *virt) definePool(ctx context.Context, p wire.Pool) (libvirt.StoragePool
 	})
 }
 
-func (v *virt) poolPath(ctx context.Context, pool libvirt.StoragePool) (string, error) {
-	text, err := call(ctx, v, func(l *libvirt.Libvirt) (string, error) { return l.StoragePoolGetXMLDesc(pool, 0) })
-	if err != nil {
-		return "", err
-	}
-	var p struct {
-		Path string `xml:"target>path"`
-	}
-	return p.Path, xml.Unmarshal([]byte(text), &p)
+// poolXML is a pool as libvirt has it: a folder, or one where libvirt itself
+// mounts an export.
+type poolXML struct {
+	XMLName xml.Name    `xml:"pool"`
+	Type    string      `xml:"type,attr"`
+	Name    string      `xml:"name"`
+	Source  *poolSource `xml:"source,omitempty"`
+	Path    string      `xml:"target>path"`
 }
 
-// hasDisk tells whether a domain's XML has a volume as a disk, named by its
-// pool (as the provider does it) or by its path (as people do).
-func hasDisk(text string, x volume, path string) (bool, error) {
-	var d struct {
-		Disks []struct {
-			Source struct {
-				File   string `xml:"file,attr"`
-				Pool   string `xml:"pool,attr"`
-				Volume string `xml:"volume,attr"`
-			} `xml:"source"`
-		} `xml:"devices>disk"`
+type poolSource struct {
+	Host struct {
+		Name string `xml:"name,attr"`
+	} `xml:"host"`
+	Dir struct {
+		Path string `xml:"path,attr"`
+	} `xml:"dir"`
+	Format struct {
+		Type string `xml:"type,attr"`
+	} `xml:"format"`
+}
+
+const (
+	poolDir   = "dir"
+	poolNetFS = "netfs"
+)
+
+func poolXMLOf(p wire.Pool) poolXML {
+	x := poolXML{Type: poolDir, Name: p.Name, Path: p.Path}
+	if host, dir, ok := strings.Cut(p.NFS, ":"); ok {
+		x.Type, x.Source = poolNetFS, &poolSource{}
+		x.Source.Host.Name, x.Source.Dir.Path, x.Source.Format.Type = host, dir, "nfs"
 	}
-	if err := xml.Unmarshal([]byte(text), &d); err != nil {
-		return false, err
+	return x
+}
+
+// export is what of an NFS server is mounted; empty is nothing.
+func (x poolXML) export() string {
+	if x.Type != poolNetFS || x.Source == nil {
+		return ""
 	}
-	for _, disk := range d.Disks {
-		if s := disk.Source; s.File == path || s.Pool == x.Pool && s.Volume == x.Name {
-			return true, nil
-		}
+	return x.Source.Host.Name + ":" + x.Source.Dir.Path
+}
+
+// samePool tells whether the pool that is there is the one of the config: disks
+// are never made elsewhere than people believe.
+func (v *virt) samePool(ctx context.Context, pool libvirt.StoragePool, p wire.Pool) error {
+	text, err := call(ctx, v, func(l *libvirt.Libvirt) (string, error) { return l.StoragePoolGetXMLDesc(pool, 0) })
+	if err != nil {
+		return err
 	}
-	return false, nil
+	var is poolXML
+	if err := xml.Unmarshal([]byte(text), &is); err != nil {
+		return err
+	}
+	switch {
+	case filepath.Clean(is.Path) != filepath.Clean(p.Path):
+		return fmt.Errorf("it lies in %s on the hypervisor and in %s in the config: change the hypervisor's pool to that", is.Path, p.Path)
+	case is.Type != poolDir && is.Type != poolNetFS && p.NFS == "" && p.TmpfsMiB == 0:
+		return nil // somebody's own, such as a file system that libvirt mounts
+	case is.export() != p.NFS:
+		return fmt.Errorf("it is %s on the hypervisor and %s in the config: change the hypervisor's pool, or undefine it there", mountWords(is.export()), mountWords(p.NFS))
+	}
+	return nil
+}
+
+func mountWords(export string) string {
+	if export == "" {
+		return "a folder"
+	}
+	return "the export " + export
 }

@@ -52,6 +52,7 @@ type job struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	a      *agent
+	flaws  []error // that let the run fail in the end; its own goroutine's
 
 	mu       sync.Mutex
 	state    model.RunState
@@ -297,6 +298,24 @@ func (j *job) warn(format string, args ...any) {
 	j.record(model.Record{Level: model.LevelWarn, Message: fmt.Sprintf(format, args...)})
 }
 
+// flaw notes what lets the run fail when all else is done.
+func (j *job) flaw(err error) {
+	j.flaws = append(j.flaws, err)
+	j.record(model.Record{Level: model.LevelError, Message: oneLine(err.Error())})
+}
+
+// flawed puts what was noted before the error that a run ended with.
+func (j *job) flawed(err error) error {
+	for _, f := range slices.Backward(j.flaws) {
+		if err == nil {
+			err = f
+		} else {
+			err = fmt.Errorf("%w; %w", f, err)
+		}
+	}
+	return err
+}
+
 // end writes how the run ended.
 func (j *job) end(state model.RunState, err error) {
 	cause := context.Cause(j.ctx)
@@ -323,6 +342,7 @@ func (j *job) end(state model.RunState, err error) {
 	}
 	j.a.log.Info("run ended", "run", j.ID, "state", rec.State, "error", rec.Error)
 	// The server must know of disks before it renders what follows.
+	j.a.virt.files.Look()
 	j.a.report(context.WithoutCancel(j.ctx))
 	j.record(rec)
 	if err := errors.Join(j.a.spool.Sync(), j.a.f.forget(runFile)); err != nil {

@@ -69,6 +69,12 @@ func (sandbox) Adopt(context.Context, wire.Manifest, string) error {
 	return fmt.Errorf("there are no foreign guests in a sandbox")
 }
 
+func (sandbox) Images(context.Context, wire.Manifest) []model.ImageFile { return nil }
+
+func (sandbox) Prune(context.Context, wire.Manifest, []string) error {
+	return fmt.Errorf("there are no files of images in a sandbox")
+}
+
 // Down has nothing to shut down, but says that it is done, as those who wait
 // for it want to hear; the guests are back when the agent starts again.
 func (s sandbox) Down(context.Context, time.Duration) error {

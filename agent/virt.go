@@ -40,6 +40,9 @@ type virt struct {
 	stale atomic.Bool                // something happened to a domain: ids may be another's
 	ver   atomic.Pointer[string]
 	made  *volumes
+
+	files   *imageFiles
+	poolsMu sync.Mutex // pools are made by runs and when the agent starts
 }
 
 // openVirt prepares the connection; libvirt need not be there.
@@ -65,7 +68,11 @@ func (a *agent) openVirt() error {
 	if err != nil {
 		return err
 	}
-	a.virt = &virt{a: a, uri: libvirt.ConnectURI(u.String()), socket: socket, turn: make(chan struct{}, 1), ids: map[libvirt.UUID]string{}, made: made}
+	files, err := openImageFiles(a.f)
+	if err != nil {
+		return err
+	}
+	a.virt = &virt{a: a, files: files, uri: libvirt.ConnectURI(u.String()), socket: socket, turn: make(chan struct{}, 1), ids: map[libvirt.UUID]string{}, made: made}
 	a.virt.turn <- struct{}{}
 	return nil
 }

@@ -24,6 +24,9 @@ func (v *virt) Prepare(ctx context.Context, j *job, m wire.Manifest) (map[string
 	if err := v.pools(ctx, j, m); err != nil {
 		return nil, err
 	}
+	if err := v.network(ctx, j, m); err != nil {
+		return nil, err
+	}
 	if j.Kind == model.RunApply {
 		if err := v.images(ctx, j, m); err != nil {
 			return nil, err
@@ -139,7 +142,8 @@ func (v *virt) uses(ctx context.Context, id string, x volume, path string) (bool
 	if err != nil {
 		return false, err
 	}
-	return hasDisk(text, x, path)
+	target, err := diskTarget(text, x, path)
+	return target != "", err
 }
 
 // volumes are the volumes that the state has.
@@ -262,7 +266,8 @@ func (v *virt) undefine(ctx context.Context, j *job, d domain) error {
 	return nil
 }
 
-// Settle brings guests to running or stopped, as the config wants them.
+// Settle brings guests to running or stopped, and disks to the size, that the
+// config wants.
 func (v *virt) Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool, err error) {
 	all, err := v.domains(ctx)
 	if err != nil {
@@ -290,5 +295,7 @@ func (v *virt) Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool,
 		}
 	}
 	errs = append(errs, v.stopFor(ctx, j, "because it is not wanted on", stop...))
+	grew, err := v.grow(ctx, j, m)
+	errs, acted = append(errs, err), acted || grew
 	return acted, errors.Join(append(errs, makeSeedsOnly(j.a.f, m))...)
 }
