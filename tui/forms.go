@@ -137,27 +137,6 @@ func poolText(pools []model.Pool) string {
 	return strings.Join(parts, ", ")
 }
 
-// newImageForm edits an image, or adds one if name is empty.
-func newImageForm(a *app, name string) *form {
-	ref := model.Ref{Kind: model.KindImage, Name: name}
-	return newForm(a, &form{
-		ref: ref, verb: verb("image", name),
-		load: func(s *model.State) ([]*field, uint64, bool) {
-			im, ok := s.Images[name]
-			return []*field{
-				(&field{key: "name", label: "name", hint: "such as debian-13", blank: "–"}).with(name),
-				(&field{key: "url", label: "url", hint: "http, https or file: agents fetch it; or a path", blank: "–"}).with(im.URL),
-				(&field{key: "path", label: "path", hint: "absolute path of the file on the hypervisors; or a url", blank: "–"}).with(im.Path),
-				(&field{key: "checksum", label: "checksum", hint: "sha256:HEX, sha512:HEX, the URL of the publisher's list, or none", blank: "–"}).with(im.Checksum),
-			}, im.Version, ok || name == ""
-		},
-		edit: edits(ref, func(string) model.Image { return model.Image{} }, func(im *model.Image, v values) error {
-			im.Name, im.URL, im.Path, im.Checksum = v["name"], v["url"], v["path"], v["checksum"]
-			return nil
-		}),
-	})
-}
-
 // newProfileForm adds a profile.
 func newProfileForm(a *app) *form {
 	ref := model.Ref{Kind: model.KindProfile}

@@ -58,10 +58,10 @@ func TestImageForm(t *testing.T) {
 	d := drive(t, lab, 80, 24)
 	d.press("5", "n")
 	d.typed("debian-13")
-	d.press("tab", "tab")
+	d.press("tab", "tab", "tab")
 	d.handle(tea.PasteMsg{Content: "/srv/images/debian\n"})
 	d.see("is taken")
-	d.press("shift+tab", "shift+tab", "end")
+	d.press("shift+tab", "shift+tab", "shift+tab", "end")
 	d.typed("-new")
 	d.press("ctrl+s")
 	d.see("Add image debian-13-new, revision 9", "/srv/images/debian")
@@ -70,6 +70,18 @@ func TestImageForm(t *testing.T) {
 	d.see("Remove image debian-13-new?", "It changes no guest")
 	d.press("y")
 	d.gone("/srv/images/debian")
+}
+
+func TestImageFormKnowsDistributions(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 120, 30)
+	d.press("5", "n", "tab", "right", "right")
+	d.see("name          debian-12", "checksum      https://cloud.debian.org/images/cloud/bookworm")
+	d.press("ctrl+s")
+	d.see("Add image debian-12, revision 9")
+	if im := lab.State().Images["debian-12"]; im != (model.Image{Name: "debian-12", URL: im.URL, Checksum: im.Checksum, Meta: im.Meta}) || !im.Verified() {
+		t.Errorf("image %+v", im)
+	}
 }
 
 func TestOutletForm(t *testing.T) {

@@ -69,7 +69,15 @@ func (s *images) draw(a *app, w, h int) []line {
 		im := a.cache.state.Images[s.list.keys[i]]
 		return []line{
 			text(inkName, im.Name), text(inkText, strconv.Itoa(s.used[im.Name])),
-			text(inkDim, orNone(im.Checksum)), text(inkDim, im.Source()),
+			checksumLine(im), text(inkDim, im.Source()),
 		}
 	})
+}
+
+// checksumLine says what an image is held against.
+func checksumLine(im model.Image) line {
+	if im.URL != "" && !im.Verified() {
+		return text(inkWarn, "unverified")
+	}
+	return text(inkDim, orNone(im.Checksum))
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -61,18 +62,19 @@ func actionWord(action string) (sign, word string, colour ink) {
 
 // planLines are the steps of a run, each with the attributes that it changes.
 func planLines(r model.Run, w int) []line {
-	if len(r.Resources) == 0 {
+	steps := slices.DeleteFunc(slices.Clone(r.Resources), func(res model.Resource) bool { return res.Action == model.ActionFetch })
+	if len(steps) == 0 {
 		return []line{text(inkDim, " no plan yet")}
 	}
 	path := 12
-	for _, res := range r.Resources {
+	for _, res := range steps {
 		for _, c := range res.Changes {
 			path = max(path, width(clean(c.Path)))
 		}
 	}
 	path = min(path, max(w*2/5, 12)) + 1
 	var out []line
-	for _, res := range r.Resources {
+	for _, res := range steps {
 		sign, word, colour := actionWord(res.Action)
 		label := res.Label
 		if label == "" {

@@ -21,6 +21,21 @@ func bar(done, total, w int) line {
 	}
 }
 
+// transferred draws how much of so many bytes has come, in a bar of w columns
+// where their number is known.
+func transferred(done, total int64, w int) line {
+	if total <= 0 {
+		return text(inkText, mebibytes(int(done>>20))+" ")
+	}
+	done = min(max(done, 0), total)
+	n := int(done * int64(w) / total)
+	return line{
+		{strings.Repeat("━", n), inkBusy},
+		{strings.Repeat("─", w-n), inkRule},
+		{" " + strconv.Itoa(int(done*100/total)) + "% of " + mebibytes(int(total>>20)) + " ", inkText},
+	}
+}
+
 // runSign is how the state of a run is shown.
 func runSign(s model.RunState) (string, ink) {
 	switch s {

@@ -183,7 +183,10 @@ func (s *runScreen) steps(w, h int) []line {
 			label = res.Address
 		}
 		right := line{{res.Action, colour}, {" ", inkText}}
-		if res.Seconds >= 1 {
+		switch {
+		case res.Action == model.ActionFetch && res.Status == model.ResourceRunning:
+			right = append(transferred(res.DoneBytes, res.TotalBytes, w/4), right...)
+		case res.Seconds >= 1:
 			right = line{{res.Action, colour}, {fmt.Sprintf(" %d s ", int(res.Seconds)), inkDim}}
 		}
 		out = append(out, spread(line{{" " + sign + " ", colour}, {label, inkText}}, right, w-1))

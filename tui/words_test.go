@@ -125,3 +125,25 @@ func TestDamage(t *testing.T) {
 		}
 	}
 }
+
+func TestFetchedImagesHaveABar(t *testing.T) {
+	s := runScreen{run: model.Run{Resources: []model.Resource{
+		{Address: "image.d-1", Label: "image debian-12", Action: model.ActionFetch, Status: model.ResourceRunning, DoneBytes: 150 << 20, TotalBytes: 600 << 20, Seconds: 9},
+		{Address: "image.f-1", Label: "image fedora-43", Action: model.ActionFetch, Status: model.ResourceRunning, DoneBytes: 7 << 20},
+		{Address: "image.a-1", Label: "image arch", Action: model.ActionFetch, Status: model.ResourceDone, Seconds: 80},
+	}}}
+	want := []string{
+		"STEPS",
+		"▸ image debian-12 ━━━──────────── 25% of 600 MiB fetch",
+		"▸ image fedora-43 7 MiB fetch",
+		"✓ image arch fetch 80 s",
+	}
+	for i, l := range s.steps(60, 10) {
+		if got := strings.Join(strings.Fields(l.String()), " "); got != want[i] {
+			t.Errorf("%q, wanted %q", got, want[i])
+		}
+	}
+	if plan := planLines(s.run, 60); len(plan) != 1 || plan[0].String() != " no plan yet" {
+		t.Errorf("the plan has what is fetched: %v", plan)
+	}
+}
