@@ -100,6 +100,7 @@ type ShareStatus struct {
 type Ping struct {
 	At      time.Time // zero: nobody could ping
 	Answers bool
+	Error   string // why nobody could
 }
 
 // AwakeServer decides whether the storage server of a share is awake: by the
@@ -125,7 +126,11 @@ func AwakeServer(s Share, state *State, status Status, ping Ping) ShareStatus {
 	case fed && outlet.State == PowerOn:
 		return ShareStatus{Awake: PowerOn, Why: "outlet " + s.Outlet + " is on", Observed: at}
 	}
-	return ShareStatus{Awake: PowerUnknown, Why: cmp.Or(outlet.Error, "nothing tells: it was not pinged, and no outlet says")}
+	why := "nothing tells: it was not pinged, and no outlet says"
+	if ping.Error != "" {
+		why = "it cannot be pinged: " + ping.Error
+	}
+	return ShareStatus{Awake: PowerUnknown, Why: cmp.Or(outlet.Error, why)}
 }
 
 // MountedBy are the VMs that mount a share, sorted by name.

@@ -21,6 +21,7 @@ type observed struct {
 	hypervisors map[string]model.HypervisorStatus
 	outlets     map[string]model.OutletStatus
 	meters      map[string]model.Metered
+	shares      map[string]model.ShareStatus
 	minions     map[string]model.SaltStatus // by the VM's ID
 	saltMasters map[string]model.SaltMasterStatus
 }
@@ -41,7 +42,7 @@ func (o *observed) status() model.Status {
 	runs := o.store.ActiveRuns()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return model.Status{Hypervisors: o.hypervisors, Outlets: o.outlets, Meters: o.meters, Runs: runs, Minions: o.minions, SaltMasters: o.saltMasters}
+	return model.Status{Hypervisors: o.hypervisors, Outlets: o.outlets, Meters: o.meters, Shares: o.shares, Runs: runs, Minions: o.minions, SaltMasters: o.saltMasters}
 }
 
 // unknown is the status of a hypervisor that nothing was heard of yet.

@@ -71,6 +71,7 @@ type Server struct {
 	consoles   *consoles
 	ingest     *ingest
 	outlets    *outlets
+	storage    *storage
 	meters     *meters
 	loads      *loads
 	told       *told
@@ -140,6 +141,7 @@ func New(opts Options) (*Server, error) {
 	s.loads = newLoads(s)
 	s.told = newTold(s)
 	s.outlets = newOutlets(s)
+	s.storage = newStorage(s)
 	s.minions = newMinions(st, s.log)
 	s.configs = newConfigs(st, s.log, s.minions)
 	s.salts = newSalts(s)
@@ -166,7 +168,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.copyDaily, s.minions.Run, s.salts.Run, s.watchIdentities, s.audit.Run} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.storage.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.copyDaily, s.minions.Run, s.salts.Run, s.watchIdentities, s.audit.Run} {
 		parts.Go(func() { run(ctx) })
 	}
 	if ln := s.opts.Metrics; ln != nil {
