@@ -91,6 +91,23 @@ func (a *app) saved(what string, rev model.Revision) tea.Cmd {
 	return a.say(inkGood, signDone, what)
 }
 
+// offerRebuild asks whether to rebuild the one guest that has what was saved
+// only then.
+func (a *app) offerRebuild(s *model.State, impacts []model.Impact) tea.Cmd {
+	if len(impacts) != 1 || !impacts[0].AwaitsRebuild() || impacts[0].Protected {
+		return nil
+	}
+	vm := impacts[0].VM
+	if _, ok := s.VMs[vm]; !ok || !a.may(model.RoleAdmin) {
+		return nil
+	}
+	return a.propose(change{
+		title: "Rebuild " + vm, verb: "rebuild it now", name: vm, least: stops,
+		lines: []line{text(inkText, "It is saved. "+upper(impacts[0].Note)+".")},
+		edit:  changeVM(vm, func(v *model.VM) { v.Rebuild++ }),
+	})
+}
+
 // proposeUndo asks whether to revert a revision, and shows what that does.
 func (a *app) proposeUndo(rev model.Revision) tea.Cmd {
 	n := strconv.FormatUint(rev.Number, 10)

@@ -337,7 +337,7 @@ func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 			if v["name"] != "" {
 				a.lookAt(v["name"])
 			}
-			return tea.Batch(back, a.saved(upper(what), rev))
+			return tea.Batch(back, a.saved(upper(what), rev), a.offerRebuild(now, f.impacts))
 		}
 	})
 }

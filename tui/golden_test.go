@@ -57,6 +57,8 @@ func TestScreens(t *testing.T) {
 		{"access-sessions", "g a right"},
 		{"access-audit", "g a left"},
 		{"settings", "g e"},
+		{"shares", "g s"},
+		{"share-form", "g s e"},
 		{"settings-form", "g e e"},
 		{"power-off", "o"},
 		{"approve", "end y"},

@@ -342,11 +342,17 @@ func newLab() *fakeLab {
 	outlet := func(name string, essential bool, groups ...string) model.Edit {
 		return model.Add(model.Outlet{Name: name, Driver: model.DriverSimulated, Groups: groups, Essential: essential})
 	}
+	share := func(name, server, export, outlet string) model.Edit {
+		sh := model.NewShare(name)
+		sh.Server, sh.Export, sh.Outlet = server, export, outlet
+		return model.Add(sh)
+	}
 	must("ada", "serve: first start",
 		model.Add(model.Profile{Name: "evening"}), model.Add(model.Profile{Name: "offline"}), model.Activate("evening"),
 		model.Add(model.Image{Name: "debian-13", Path: "/var/lib/libvirt/images/debian-13.qcow2"}),
 		model.Add(model.Image{Name: "alpine-3.22", Path: "/var/lib/libvirt/images/alpine-3.22.qcow2"}),
-		outlet("plug-desk", false, "office"), outlet("plug-shelf", false, "shelf", "night"), outlet("plug-nas", true, "shelf"))
+		outlet("plug-desk", false, "office"), outlet("plug-shelf", false, "shelf", "night"), outlet("plug-nas", true, "shelf"),
+		share("media", "nas.lan", "/volume1/media", "plug-nas"), share("backup", "fd00::9", "/backup", ""))
 	must("ada", "hypervisor add thinkpad", hv("thinkpad", "macvtap:enp0s20f0u4", "plug-shelf"))
 	must("ada", "hypervisor add nuc", hv("nuc", "bridge:br0", "plug-shelf"))
 	must("grace", "hypervisor add tower", hv("tower", "bridge:br0", "plug-desk"))
@@ -368,7 +374,7 @@ func newLab() *fakeLab {
 		vm("media", "nuc", "media", 3072, 4, "", "evening"),
 		vm("games", "tower", "games", 16384, 8, "192.168.1.60/24", "evening"),
 		vm("backup", "nuc", "", 1024, 1, "192.168.1.61/24", "offline"))
-	must("grace", "vm edit db --memory 6GiB", changeVM("db", func(v *model.VM) { v.MemoryMiB = 6144 }), changeVM("web", func(v *model.VM) { v.Protected = true }))
+	must("grace", "vm edit db --memory 6GiB", changeVM("db", func(v *model.VM) { v.MemoryMiB = 6144 }), changeVM("web", func(v *model.VM) { v.Protected = true }), changeVM("media", func(v *model.VM) { v.Shares = []string{"media"} }))
 	must("ada", "dashboard: Disable ci", changeVM("ci", func(v *model.VM) { v.Enabled = false }))
 	l.status = busyStatus(l)
 	return l
@@ -438,6 +444,10 @@ func busyStatus(l *fakeLab) model.Status {
 		}
 	}
 	return model.Status{
+		Shares: map[string]model.ShareStatus{
+			"media":  {Awake: model.PowerOff, Why: "it answers no ping", Observed: noon.Add(-3 * time.Minute)},
+			"backup": {Awake: model.PowerOn, Why: "it answers a ping", Observed: noon.Add(-20 * time.Second)},
+		},
 		Meters: map[string]model.Metered{"plug-shelf": {Since: noon.Add(-90 * 24 * time.Hour), TodayWh: 830, TotalWh: 61000, Recent: recent}},
 		Hypervisors: map[string]model.HypervisorStatus{
 			"thinkpad": {

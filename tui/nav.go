@@ -23,6 +23,7 @@ var tabs = [...]struct {
 	{"Access", "a", func() screen { return &access{} }},
 	{"Settings", "e", func() screen { return &settings{} }},
 	{"Hypervisors", "m", func() screen { return &machines{} }},
+	{"Shares", "s", func() screen { return &shares{} }},
 }
 
 // digits is how many of the tabs a digit goes to.

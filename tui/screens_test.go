@@ -82,7 +82,7 @@ func TestSettingsAreEdited(t *testing.T) {
 	d.press("g", "e")
 	d.see("nobody can log in to a guest", "price per kWh", "unknown")
 	d.press("e")
-	for range 7 {
+	for range 10 {
 		d.press("tab")
 	}
 	d.typed("much")

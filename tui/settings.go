@@ -47,6 +47,8 @@ func settingLines(a *app, w int) []line {
 	out := []line{
 		head("GUESTS"),
 		one("user", set.GuestUser, ""), one("time zone", set.Timezone, "the image's"),
+		one("locale", set.Locale, "the image's"), one("packages", strings.Join(set.Packages, ", "), "none"),
+		one("hosts", either(set.Hosts, "guests know those with a static address by name", "guests know only themselves by name"), ""),
 		one("gateway", set.Gateway, "the first address of a VM's network"),
 		one("DNS", strings.Join(set.DNS, ", "), "none"), one("search", strings.Join(set.Search, ", "), "none"),
 		one("Salt master", set.SaltMaster, "none"),
@@ -108,6 +110,9 @@ func settingFields(s *model.State) []*field {
 		(&field{key: "guest_user", label: "guest user", hint: "made in each guest, with the keys below", blank: "–"}).with(set.GuestUser),
 		(&field{key: "ssh_keys", label: "ssh keys", hint: "lines as in id_ed25519.pub, separated by semicolons", blank: "none"}).with(strings.Join(set.SSHKeys, "; ")),
 		(&field{key: "timezone", label: "time zone", hint: "such as Europe/Amsterdam; empty is the image's", blank: "the image's"}).with(set.Timezone),
+		(&field{key: "locale", label: "locale", hint: "such as en_US.UTF-8; empty is the image's", blank: "the image's"}).with(set.Locale),
+		(&field{key: "packages", label: "packages", hint: "installed in each guest, separated by commas", blank: "none"}).with(strings.Join(set.Packages, ", ")),
+		(&field{key: "hosts", label: "hosts", kind: choice, hint: "yes: guests know those with a static address by name", options: []string{"no", "yes"}}).with(either(set.Hosts, "yes", "no")),
 		(&field{key: "gateway", label: "gateway", hint: "of guests with a static address; empty is the first of their network", blank: "the first address"}).with(set.Gateway),
 		(&field{key: "dns", label: "dns", hint: "name servers of guests with a static address, separated by commas", blank: "none"}).with(strings.Join(set.DNS, ", ")),
 		(&field{key: "search", label: "search", hint: "DNS search domains of the same", blank: "none"}).with(strings.Join(set.Search, ", ")),
@@ -137,6 +142,8 @@ func fillSettings(set *model.Settings, v values) error {
 	keep(&set.SSHKeys, keys)
 	keep(&set.DNS, split(v["dns"]))
 	keep(&set.Search, split(v["search"]))
+	keep(&set.Packages, split(v["packages"]))
+	set.Locale, set.Hosts = v["locale"], v["hosts"] == "yes"
 	set.GuestUser, set.Timezone, set.Gateway, set.SaltMaster, set.Currency = v["guest_user"], v["timezone"], v["gateway"], v["salt_master"], v["currency"]
 	set.GuestGraceSeconds = n.read("guest_grace_seconds", strconv.Atoi, "must be a number of seconds")
 	set.PowerGraceSeconds = n.read("power_grace_seconds", strconv.Atoi, "must be a number of seconds")

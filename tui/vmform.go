@@ -69,6 +69,7 @@ func vmFields(s *model.State, vm model.VM) []*field {
 		(&field{key: "ip", label: "ip", hint: "address with prefix, such as 192.168.1.20/24; empty is DHCP", blank: "DHCP"}).with(vm.IP),
 		(&field{key: "gateway", label: "gateway", hint: "of a static address; empty is the settings'", blank: "the settings'"}).with(vm.Gateway),
 		(&field{key: "dns", label: "dns", hint: "name servers, separated by commas; empty is the settings'", blank: "the settings'"}).with(strings.Join(vm.DNS, ", ")),
+		(&field{key: "shares", label: "shares", kind: ticks, hint: "space ticks what it mounts on demand", blank: "no share is defined", options: model.Names(s.Shares)}).with(strings.Join(vm.Shares, ",")),
 		(&field{key: "salt_master", label: "salt master", kind: choice, hint: "empty is the settings' default", blank: "default", options: append([]string{""}, model.Names(s.SaltMasters)...)}).with(vm.SaltMaster),
 		(&field{key: "enabled", label: "state", kind: ticks, hint: "enabled: has a guest · running: that is on · protected: its disks cannot be removed", options: []string{"enabled", "running", "protected"}}).with(strings.Join(state, ",")),
 	}
@@ -115,6 +116,9 @@ func fillVM(vm *model.VM, v values) error {
 	}
 	vm.IP, vm.SaltMaster = v["ip"], v["salt_master"]
 	vm.Gateway, vm.DNS = v["gateway"], split(v["dns"])
+	if now := split(v["shares"]); !slices.Equal(now, vm.Shares) {
+		vm.Shares = now
+	}
 	state := split(v["enabled"])
 	vm.Enabled = slices.Contains(state, "enabled")
 	vm.Running = slices.Contains(state, "running")

@@ -250,6 +250,7 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		fact("on", text(inkText, vm.Hypervisor)),
 		fact("profiles", text(inkText, strings.Join(vm.Profiles, ", "))),
 		fact("role", text(inkText, orNone(vm.Role))),
+		fact("shares", text(inkText, orNone(strings.Join(vm.Shares, ", ")))),
 		fact("image", text(inkText, vm.Image)),
 		fact("memory", text(inkText, mebibytes(vm.MemoryMiB))),
 		fact("cpus", text(inkText, strconv.Itoa(vm.CPUs))),
