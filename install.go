@@ -83,11 +83,8 @@ func put(path string, data []byte, mode os.FileMode) error {
 // binary puts this program in its place, unless a package has done so, and
 // returns where that is.
 func (i *installation) binary() (string, error) {
-	own, err := os.Executable()
+	own, err := executable()
 	if err != nil {
-		return "", err
-	}
-	if own, err = filepath.EvalSymlinks(own); err != nil {
 		return "", err
 	}
 	if i.root == "" && filepath.Dir(own) == "/usr/bin" {
@@ -112,6 +109,15 @@ func (i *installation) binary() (string, error) {
 	}
 	i.sayf("wrote %s: %s", installedBinary, readBuild())
 	return installedBinary, nil
+}
+
+// executable is the file of this program.
+func executable() (string, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(own)
 }
 
 // run runs a program of the system. With --root it works on that folder.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ type lab struct {
 	dir    string
 	listen string
 	env    []string // more environment of server and agents
+	bin    string   // the program to start; empty is the one under test
 	server *process
 }
 
@@ -228,6 +230,7 @@ func (l *lab) start(name string, args ...string) *process {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	bin = cmp.Or(l.bin, bin)
 	log, err := os.OpenFile(filepath.Join(l.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		l.t.Fatal(err)

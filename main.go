@@ -180,6 +180,10 @@ It joins once, with the token that ` + "`ssh homelab.lan agent invite NAME`" + `
 			}
 			opts.Shutdown = agent.PowerOff(argv...)
 			opts.Token, opts.Version = token, version()
+			opts.Platform, opts.Args, opts.Trial = platform(), os.Args[1:], os.Getenv(agent.TrialEnv) != ""
+			if opts.Executable, err = executable(); err != nil {
+				return err
+			}
 			opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 			return agent.Run(cmd.Context(), opts)
 		},

@@ -13,8 +13,9 @@ import (
 	"homelab/agent/wire"
 )
 
-// release is the version of a release; .ci/package sets it.
-var release string
+// stamp is the version of a release, as .ci/package has the linker set it. The
+// words around the version let a server find it in a binary for another system.
+var stamp string
 
 // build is what this binary is.
 type build struct {
@@ -29,7 +30,7 @@ type build struct {
 }
 
 func readBuild() build {
-	b := build{Version: release, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Protocol: wire.Version}
+	b := build{Version: wire.ReleaseOf([]byte(stamp)), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Protocol: wire.Version}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		b.Version = cmp.Or(b.Version, "unknown")
@@ -67,6 +68,12 @@ func (b build) String() string {
 		text += " of " + b.Time + ")"
 	}
 	return fmt.Sprintf("%s %s/%s %s, protocol %d", text, b.OS, b.Arch, b.Go, b.Protocol)
+}
+
+// platform is what this binary was built for, such as linux_armv7.
+func platform() string {
+	b := readBuild()
+	return b.OS + "_" + b.Arch
 }
 
 // version is what this binary tells its peers: the release's, or the commit

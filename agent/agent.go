@@ -42,6 +42,17 @@ type Options struct {
 	LibvirtURI string
 	// Shutdown shuts this machine down; nil is systemctl poweroff.
 	Shutdown func(context.Context) error
+	// Executable is the program's file, which an update replaces, and Args are
+	// the arguments that it was started with; empty: it cannot be updated.
+	// Platform is what it was built for, such as linux_arm64.
+	Executable string
+	Args       []string
+	Platform   string
+	// Trial ends the agent without an error as soon as the server welcomed it.
+	Trial bool
+
+	failedUpdate string // why the last update was taken back
+	sum          string // SHA-256 of the program
 }
 
 // agent is a running one.
@@ -60,6 +71,8 @@ type agent struct {
 	run    *runner
 	virt   *virt
 
+	become   chan *update                  // the program that this one is to become
+	welcomed chan struct{}                 // closed by the server's first welcome, on trial
 	manifest atomic.Pointer[wire.Manifest] // of the config fetched last; nil before
 	fetched  string                        // its digest, if fetched by this process; the runner's
 	halting  atomic.Bool                   // guests and machine are being shut down
@@ -77,11 +90,31 @@ type agent struct {
 
 // Run joins the server if there is a token that was not used yet, and works
 // until ctx ends: then it stops terraform in order, hands over what it can and
-// returns nil.
+// returns nil. An update that is ordered replaces the process by the new
+// program; one that does not come up is told to the server.
 func Run(ctx context.Context, opts Options) error {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
+	opts.sum = binarySum(opts.Executable)
+	for {
+		err := runOnce(ctx, opts)
+		var ordered *update
+		if !errors.As(err, &ordered) {
+			return err
+		}
+		err = ordered.carryOut(ctx, opts)
+		if ctx.Err() != nil {
+			return nil
+		}
+		opts.failedUpdate = err.Error()
+		opts.Log.Error("the update was taken back", "error", err)
+	}
+}
+
+// runOnce works until ctx ends, or an update is to be carried out, which is its
+// error then.
+func runOnce(ctx context.Context, opts Options) error {
 	f, lock, id, err := enter(ctx, opts)
 	if err != nil {
 		return err
@@ -142,7 +175,7 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 	if opts.Shutdown == nil {
 		opts.Shutdown = PowerOff("systemctl", "poweroff")
 	}
-	a := &agent{opts: opts, log: opts.Log.With("hypervisor", id.Hypervisor), f: f, id: id, link: newLink(), kick: make(chan struct{}, 1), measure: make(chan struct{}, 1)}
+	a := &agent{opts: opts, log: opts.Log.With("hypervisor", id.Hypervisor), f: f, id: id, link: newLink(), become: make(chan *update, 1), welcomed: make(chan struct{}), kick: make(chan struct{}, 1), measure: make(chan struct{}, 1)}
 	signer, hosts, err := id.keys()
 	if err != nil {
 		return nil, err
@@ -243,6 +276,9 @@ func (a *agent) work(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-a.spool.Broken():
 		err = a.spool.Err()
+	case ordered := <-a.become:
+		err = ordered
+	case <-a.welcomed:
 	}
 	a.run.Stop()
 	a.drain(2 * time.Second)

@@ -79,6 +79,11 @@ func (a *agent) connect(ctx context.Context) (welcomed bool, err error) {
 		return false, err
 	}
 	a.log.Info("connected", "server", a.id.Server, "version", welcome.ServerVersion)
+	if a.opts.Trial {
+		close(a.welcomed)
+		<-ctx.Done()
+		return true, nil
+	}
 	return true, c.talk(ctx, welcome)
 }
 
@@ -231,6 +236,8 @@ func (a *agent) obey(f wire.Frame) error {
 		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.adopt(ctx, f.VM)) })
 	case wire.KindPrune:
 		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.prune(ctx, f.Files)) })
+	case wire.KindUpdate:
+		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.fetchUpdate(ctx, *f.Update)) })
 	case wire.KindShutdown:
 		a.run.Aside(func(ctx context.Context) { a.shutdown(ctx, f.Order, time.Duration(f.GraceSeconds)*time.Second) })
 	case wire.KindError:
@@ -264,6 +271,7 @@ func (a *agent) hello() (wire.Hello, error) {
 	return wire.Hello{
 		Version: wire.Version, AgentVersion: a.opts.Version, Facts: facts,
 		Spool: a.spool.ID(), AppliedDigest: c.Applied, HostKeys: a.trust.fingerprints(), Unfinished: a.run.Unfinished(),
+		Platform: a.opts.Platform, Binary: a.opts.sum, Trial: a.opts.Trial, Failed: a.opts.failedUpdate,
 	}, nil
 }
 

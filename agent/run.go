@@ -206,6 +206,17 @@ func (r *runner) Close(ctx context.Context, why string) {
 	}
 }
 
+// Reserve lets no more runs start, unless one is under way: false.
+func (r *runner) Reserve(why string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cur != nil || r.next != nil || r.closed != "" {
+		return false
+	}
+	r.closed = why
+	return true
+}
+
 // Open lets runs start again.
 func (r *runner) Open() {
 	r.mu.Lock()

@@ -54,6 +54,7 @@ type HypervisorStatus struct {
 	Power         Power      `json:"power"`
 	Agent         AgentState `json:"agent"`
 	AgentVersion  string     `json:"agent_version,omitempty"`
+	AgentOld      string     `json:"agent_old,omitempty"`  // that it is older than the server, and what to do
 	AgentSince    time.Time  `json:"agent_since,omitzero"` // since when Agent is what it is
 	Phase         Phase      `json:"phase"`
 	DesiredDigest string     `json:"desired_digest,omitempty"`
@@ -102,6 +103,15 @@ func (s HypervisorStatus) Guest(id string) (Guest, bool) {
 		}
 	}
 	return Guest{}, false
+}
+
+// AgentBinary is a program that the server has for agents to become.
+type AgentBinary struct {
+	Platform string    `json:"platform"` // such as linux_arm64
+	Version  string    `json:"version"`
+	SHA256   string    `json:"sha256"`
+	Bytes    int64     `json:"bytes"`
+	Added    time.Time `json:"added"`
 }
 
 // Facts are what an agent found out about its machine.

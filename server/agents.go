@@ -19,11 +19,14 @@ import (
 type agents struct {
 	s *Server
 
-	mu    sync.Mutex
-	conns map[string]*agentConn
+	mu      sync.Mutex
+	conns   map[string]*agentConn
+	entered chan struct{} // closed, and made anew, when one connects
 }
 
-func newAgents(s *Server) *agents { return &agents{s: s, conns: map[string]*agentConn{}} }
+func newAgents(s *Server) *agents {
+	return &agents{s: s, conns: map[string]*agentConn{}, entered: make(chan struct{})}
+}
 
 // get returns the agent of a hypervisor, nil if it is not connected.
 func (a *agents) get(hypervisor string) *agentConn {
@@ -37,12 +40,15 @@ func (a *agents) enter(conn *agentConn) {
 	a.mu.Lock()
 	old := a.conns[conn.hypervisor]
 	a.conns[conn.hypervisor] = conn
+	close(a.entered)
+	a.entered = make(chan struct{})
 	a.mu.Unlock()
 	if old != nil {
 		old.end(errors.New("a newer connection of this agent took over"))
 	}
 	a.s.observed.update(conn.hypervisor, func(st *model.HypervisorStatus) {
 		st.Agent, st.AgentSince, st.AgentVersion, st.Facts = model.AgentOnline, conn.since.UTC(), conn.hello.AgentVersion, conn.hello.Facts
+		st.AgentOld = a.s.older(conn.hypervisor, conn.hello)
 	})
 	a.s.reconcile.kick(conn.hypervisor)
 }
@@ -62,7 +68,7 @@ func (a *agents) leave(conn *agentConn) {
 	a.s.observed.update(conn.hypervisor, func(st *model.HypervisorStatus) {
 		st.Agent, st.AgentSince = model.AgentOffline, time.Now().UTC()
 		if !joined {
-			st.Agent, st.AgentVersion, st.Facts = model.AgentNever, "", model.Facts{}
+			st.Agent, st.AgentVersion, st.AgentOld, st.Facts = model.AgentNever, "", "", model.Facts{}
 		}
 		st.Guests, st.Load = unseen(st.Guests), nil
 	})
@@ -130,6 +136,16 @@ func (c *agentConn) end(why error) {
 	}
 	c.why = why
 	close(c.done)
+}
+
+// ended tells whether it is over.
+func (c *agentConn) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // reason is why it ended.

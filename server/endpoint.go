@@ -51,6 +51,7 @@ func (s *Server) endpoint() *ssh.Server {
 		ssh.EmulatePty(),
 		wish.WithSubsystem(wire.SubsystemAgent, s.subsystem(isAgent, s.serveAgent)),
 		wish.WithSubsystem(wire.SubsystemTerraform, s.subsystem(isAgent, s.serveTerraform)),
+		wish.WithSubsystem(wire.SubsystemBinary, s.subsystem(isAgent, s.serveBinary)),
 		wish.WithSubsystem(wire.SubsystemJoin, s.subsystem(isInvite, s.serveJoin)),
 	} {
 		_ = option(srv) // these set fields only

@@ -76,6 +76,7 @@ type Server struct {
 	loads      *loads
 	told       *told
 	configs    *configs
+	binaries   *binaries
 	minions    *minions
 	salts      *salts
 	reconcile  *reconcilers
@@ -136,6 +137,7 @@ func New(opts Options) (*Server, error) {
 	s.observed = newObserved(st, time.Now())
 	s.agents = newAgents(s)
 	s.consoles = &consoles{agents: s.agents, by: map[string]*console{}}
+	s.binaries = &binaries{dir: filepath.Join(opts.Data, "binaries")}
 	s.ingest = newIngest(st)
 	s.meters = newMeters(s)
 	s.loads = newLoads(s)

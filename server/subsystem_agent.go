@@ -39,6 +39,9 @@ func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) er
 	}
 	s.agentDid(sess, who, model.AuditDid, "agent "+firstLineOf(conn.hello.AgentVersion)+" began to serve "+who.name)
 	log.Info("agent connected", "hypervisor", who.name, "agent_version", conn.hello.AgentVersion, "unfinished", conn.hello.Unfinished)
+	if conn.hello.Trial { // it hears that it may connect, and no more
+		return out.Write(<-conn.out)
+	}
 	ctx, cancel := context.WithCancel(sess.Context())
 	defer cancel()
 	ended := s.live.onStop(func() { conn.end(errors.New("the server stops")) })
@@ -107,7 +110,11 @@ func (s *Server) greet(sess ssh.Session, who identity, in *agentReader) (*agentC
 	}
 	hello := *frame.Hello
 	if d := hello.Version - wire.Version; d < -1 || d > 1 {
-		return nil, fmt.Errorf("the agent speaks version %d of the protocol and the server %d: bring both to the same release", hello.Version, wire.Version)
+		err := fmt.Errorf("the agent speaks version %d of the protocol and the server %d: bring both to the same release", hello.Version, wire.Version)
+		s.observed.update(who.name, func(st *model.HypervisorStatus) {
+			st.AgentVersion, st.AgentOld = hello.AgentVersion, err.Error()+" with `homelab install agent` there"
+		})
+		return nil, err
 	}
 	if _, ok := s.store.State().Hypervisors[who.name]; !ok {
 		return nil, fmt.Errorf("the hypervisor %q is not defined any more", who.name)

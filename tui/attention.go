@@ -27,6 +27,9 @@ func notesOf(c *cache) []note {
 			notes = append(notes, n)
 		}
 		notes = append(notes, foreign(c, &c.hvs[i])...)
+		if old := c.hvs[i].st.AgentOld; old != "" {
+			notes = append(notes, note{ink: inkWarn, rank: 2, sign: signWarn, hv: c.hvs[i].Name, text: old})
+		}
 		if d := c.hvs[i].st.Differs; d != "" {
 			notes = append(notes, note{ink: inkWarn, rank: 2, sign: signWarn, hv: c.hvs[i].Name, text: d})
 		}

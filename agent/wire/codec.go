@@ -92,7 +92,7 @@ func decode(line []byte) (Frame, error) {
 func known(kind string) bool {
 	switch kind {
 	case KindHello, KindRecords, KindInventory, KindLoad, KindWelcome, KindDesired, KindRun, KindApprove, KindCancel,
-		KindShutdown, KindRestart, KindAdopt, KindPrune, KindResult, KindAck, KindPing, KindError:
+		KindShutdown, KindRestart, KindAdopt, KindUpdate, KindPrune, KindResult, KindAck, KindPing, KindError:
 		return true
 	}
 	return false
@@ -106,7 +106,8 @@ func (f Frame) missing() string {
 		f.Kind == KindLoad && f.Load == nil,
 		f.Kind == KindWelcome && f.Welcome == nil,
 		f.Kind == KindDesired && f.Desired == nil,
-		f.Kind == KindRun && f.Run == nil:
+		f.Kind == KindRun && f.Run == nil,
+		f.Kind == KindUpdate && f.Update == nil:
 		return f.Kind
 	case f.Kind == KindRecords && len(f.Records) == 0:
 		return "records"

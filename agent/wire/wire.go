@@ -15,7 +15,10 @@ import (
 
 // Version is that of the protocol. Peers whose versions differ by more than
 // one refuse each other.
-const Version = 1
+//
+//   - 1: the first.
+//   - 2: update, and what a hello says of the agent's binary.
+const Version = 2
 
 // MaxLine is the longest line, in bytes, newline included.
 const MaxLine = 1 << 20
@@ -25,6 +28,7 @@ const (
 	SubsystemAgent     = "agent"
 	SubsystemTerraform = "terraform"
 	SubsystemJoin      = "join"
+	SubsystemBinary    = "binary" // the program for the calling agent's platform
 )
 
 // Silence is how long a peer may say nothing (keepalives included) before it
@@ -56,6 +60,8 @@ type Frame struct {
 	Order uint64 `json:"order,omitempty"`
 	RunID uint64 `json:"run_id,omitempty"` // of approve and cancel
 	VM    string `json:"vm,omitempty"`     // ID of a VM, of restart and adopt
+	// Update is the program that an agent is to become, of update.
+	Update *Update `json:"update,omitempty"`
 	// Files are names of volumes, of prune.
 	Files []string `json:"files,omitempty"`
 	Error string   `json:"error,omitempty"`
@@ -80,6 +86,7 @@ const (
 	KindRestart   = "restart"   // server → agent: restart the guest of VM
 	KindAdopt     = "adopt"     // server → agent: the domain that bears the name of VM becomes ours
 	KindPrune     = "prune"     // server → agent: remove these files of images if nothing uses them
+	KindUpdate    = "update"    // server → agent: become another version of the program
 	KindResult    = "result"    // agent → server: what became of Order
 	KindAck       = "ack"       // server → agent
 	KindPing      = "ping"      // both ways
@@ -96,6 +103,16 @@ type Hello struct {
 	AppliedDigest string   `json:"applied_digest"`
 	HostKeys      []string `json:"host_keys,omitempty"` // fingerprints of those that the agent trusts
 	Unfinished    []uint64 `json:"unfinished"`          // runs that are under way in the agent
+	// Platform is what the agent's binary was built for, such as linux_amd64
+	// or linux_armv7; Binary is the SHA-256 of it. Both are empty where it
+	// cannot be updated.
+	Platform string `json:"platform,omitempty"`
+	Binary   string `json:"binary,omitempty"`
+	// Trial says that this is a new version that tries whether it can connect,
+	// and ends when it was welcomed.
+	Trial bool `json:"trial,omitempty"`
+	// Failed says why the last update was taken back; empty if none was.
+	Failed string `json:"failed,omitempty"`
 }
 
 // Welcome is the server's first frame.
@@ -105,6 +122,13 @@ type Welcome struct {
 	Hypervisor    string `json:"hypervisor"` // that the agent's key is bound to
 	// Ack is the last record of Hello.Spool that is committed.
 	Ack uint64 `json:"ack"`
+}
+
+// Update is a program that an agent fetches by the subsystem "binary".
+type Update struct {
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+	Bytes   int64  `json:"bytes"`
 }
 
 // Desired says which config is wanted now. A run of another digest that does

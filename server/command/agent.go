@@ -15,6 +15,7 @@ type agentJSON struct {
 	State         model.AgentState `json:"state"`
 	Since         time.Time        `json:"since,omitzero"`
 	Version       string           `json:"agent_version,omitempty"`
+	Old           string           `json:"agent_old,omitempty"`
 	Fingerprint   string           `json:"fingerprint,omitempty"`
 	Joined        time.Time        `json:"joined,omitzero"`
 	InviteExpires time.Time        `json:"invite_expires,omitzero"`
@@ -23,7 +24,7 @@ type agentJSON struct {
 func agentCommand(s *session) *cobra.Command {
 	return parent(
 		&cobra.Command{Use: "agent", Aliases: []string{"agents"}, Short: "Let hypervisors' agents in, and out"},
-		listAgents(s), inviteAgent(s), revokeAgent(s),
+		listAgents(s), inviteAgent(s), revokeAgent(s), updateAgent(s), uploadBinary(s), listBinaries(s),
 	)
 }
 
@@ -41,7 +42,7 @@ func listAgents(s *session) *cobra.Command {
 			status := s.hypervisorStatus(name)
 			bound, invite := st.Agents[name], st.Invites[name]
 			a := agentJSON{
-				Hypervisor: name, State: status.Agent, Since: status.AgentSince, Version: status.AgentVersion,
+				Hypervisor: name, State: status.Agent, Since: status.AgentSince, Version: status.AgentVersion, Old: status.AgentOld,
 				Fingerprint: bound.Fingerprint, Joined: bound.Joined, InviteExpires: invite.Expires,
 			}
 			agents = append(agents, a)
@@ -52,7 +53,11 @@ func listAgents(s *session) *cobra.Command {
 			case !invite.Expires.IsZero():
 				invited = "expired"
 			}
-			t.add(cell{text: name}, agentCell(a.State), cell{text: s.age(a.Since)}, cell{text: a.Version}, cell{text: s.age(a.Joined)}, cell{text: invited}, cell{text: a.Fingerprint})
+			version := cell{text: a.Version}
+			if a.Old != "" {
+				version = cell{text: a.Version + " (old)", colour: yellow}
+			}
+			t.add(cell{text: name}, agentCell(a.State), cell{text: s.age(a.Since)}, version, cell{text: s.age(a.Joined)}, cell{text: invited}, cell{text: a.Fingerprint})
 		}
 		switch {
 		case *asJSON:

@@ -75,7 +75,7 @@ func TestEveryCommand(t *testing.T) {
 	reading := []string{
 		"vm list", "vm show", "hypervisor list", "hypervisor show", "profile list", "profile show", "image list", "image show",
 		"pool list", "outlet list", "outlet show", "power status", "salt master list", "salt master show", "salt status", "salt keys", "config", "run list", "run show", "logs",
-		"history", "agent list", "user list", "key list", "settings show", "watch", "export", "hostkey",
+		"history", "agent list", "agent binaries", "user list", "key list", "settings show", "watch", "export", "hostkey",
 	}
 	for _, path := range reading {
 		cmd, _, err := root.Find(strings.Fields(path))
@@ -93,7 +93,7 @@ func TestEveryCommand(t *testing.T) {
 		"image add", "image edit", "image remove", "pool add", "pool edit", "pool remove", "outlet add", "outlet edit", "outlet remove", "outlet on", "outlet off",
 		"power on", "power off", "salt master add", "salt master edit", "salt master remove", "salt setup", "salt highstate", "salt call", "salt accept", "profile edit", "plan", "apply", "approve", "cancel", "undo",
 		"agent invite", "agent revoke", "hostkey rotate", "user add", "user edit", "user remove", "key add", "key edit", "key remove", "settings set",
-		"import homelabmanager", "backup", "hold", "release", "completion",
+		"agent update", "agent upload", "import homelabmanager", "backup", "restore", "hold", "release", "completion",
 	} {
 		if !found[path] {
 			t.Errorf("there is no %s", path)

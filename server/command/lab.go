@@ -80,6 +80,13 @@ type Lab interface {
 	Invite(ctx context.Context, via, hypervisor, address string) (token string, expires time.Time, err error)
 	// Revoke unbinds a hypervisor's agent and ends its connection.
 	Revoke(ctx context.Context, via, hypervisor string) error
+	// AddBinary keeps a program for agents to become; Binaries are those that
+	// are kept, one for each platform. UpdateAgent has an agent become the one
+	// for its platform and returns when it is connected again as that; unchanged
+	// says that it was that already.
+	AddBinary(r io.Reader) (model.AgentBinary, error)
+	Binaries() ([]model.AgentBinary, error)
+	UpdateAgent(ctx context.Context, hypervisor string) (b model.AgentBinary, unchanged bool, err error)
 	// Backup writes a consistent copy of the store to w while it runs.
 	Backup(w io.Writer) error
 	// OpenBackup reads such a copy, to restore the desired state of it.

@@ -395,3 +395,22 @@ func (l *testLab) TestOutlet(_ context.Context, name string) (model.DeviceReport
 }
 
 var _ Lab = (*testLab)(nil)
+
+func (l *testLab) AddBinary(r io.Reader) (model.AgentBinary, error) {
+	text, err := io.ReadAll(r)
+	if err == nil && !strings.HasPrefix(string(text), "ELF") {
+		err = errors.New("it is no program that Go has built")
+	}
+	return model.AgentBinary{Platform: "linux_arm64", Version: "0.5.0", SHA256: strings.Repeat("ab", 32), Bytes: 21 << 20, Added: testClock()}, err
+}
+
+func (l *testLab) Binaries() ([]model.AgentBinary, error) {
+	return []model.AgentBinary{{Platform: "linux_arm64", Version: "0.5.0", SHA256: strings.Repeat("ab", 32), Bytes: 21 << 20, Added: testClock()}}, nil
+}
+
+func (l *testLab) UpdateAgent(_ context.Context, hypervisor string) (model.AgentBinary, bool, error) {
+	if l.Status().Hypervisors[hypervisor].Agent != model.AgentOnline {
+		return model.AgentBinary{}, false, fmt.Errorf("the agent of %s is not connected", hypervisor)
+	}
+	return model.AgentBinary{Version: "0.5.0"}, false, nil
+}
