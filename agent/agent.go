@@ -296,13 +296,17 @@ func (a *agent) drain(patience time.Duration) {
 	}
 }
 
+// lookEvery is how often the guests are looked at though nothing is known to
+// have happened. A variable for tests.
+var lookEvery = 5 * time.Second
+
 // lookPause is the least time between two looks at the guests.
 const lookPause = 300 * time.Millisecond
 
 // watchGuests sends the inventory when it has changed: it looks every few
 // seconds, and at once when told that something happened.
 func (a *agent) watchGuests(ctx context.Context) {
-	t := time.NewTicker(5 * time.Second)
+	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	for {
 		select {

@@ -25,6 +25,9 @@ type platform interface {
 	Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool, err error)
 	// Guests lists the guests.
 	Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, error)
+	// Oddities are the disks of the state whose files are not there, and the
+	// volumes that stand in the way of VMs.
+	Oddities(ctx context.Context, m wire.Manifest, st state) (gone []model.Disk, foreign []model.ForeignVolume)
 	// Load adds what guests and pools use.
 	Load(ctx context.Context, m wire.Manifest, load *model.Load) error
 	// Restart restarts a guest that is wanted on.
@@ -128,6 +131,9 @@ func (t *attempt) terraformPlan() error {
 		case t.ctx.Err() != nil:
 			return context.Cause(t.ctx)
 		case !errors.Is(err, errHung):
+			if lock := t.a.tf.Lock(); lock != nil && lock.Live {
+				return heldError(lock)
+			}
 			return t.progress.Error("planning", err)
 		case try == planTries:
 			return fmt.Errorf("planning hung %d times and was killed each time: look at libvirt on the hypervisor", try)
@@ -225,6 +231,9 @@ func (t *attempt) apply(plan *tfjson.Plan) (model.RunState, error) {
 	}
 	if _, err := t.platform.Settle(t.ctx, t.job, t.manifest); err != nil {
 		return "", err
+	}
+	if err := t.a.tf.Backup(time.Now()); err != nil { // the next one may find the state lost
+		t.warn("%v", err)
 	}
 	return model.RunSucceeded, t.applied(t.Digest)
 }

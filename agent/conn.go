@@ -238,6 +238,8 @@ func (a *agent) obey(f wire.Frame) error {
 		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.prune(ctx, f.Files)) })
 	case wire.KindUpdate:
 		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.fetchUpdate(ctx, *f.Update)) })
+	case wire.KindUnlock:
+		a.answer(f.Order, a.unlock())
 	case wire.KindShutdown:
 		a.run.Aside(func(ctx context.Context) { a.shutdown(ctx, f.Order, time.Duration(f.GraceSeconds)*time.Second) })
 	case wire.KindError:

@@ -56,8 +56,10 @@ func (v *virt) follow(ctx context.Context, happened func()) error {
 	}
 	greeting.Stop()
 	happened() // what there was before is not told
-	for range events {
-		v.stale.Store(true)
+	for e := range events {
+		if is := libvirt.DomainEventType(e.Event); is == libvirt.DomainEventDefined || is == libvirt.DomainEventUndefined {
+			v.stale.Store(true)
+		}
 		happened()
 	}
 	return nil

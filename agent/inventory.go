@@ -37,6 +37,10 @@ func (a *agent) inventory(ctx context.Context) (wire.Inventory, error) {
 	inv.Guests = append(inv.Guests, guests...)
 	inv.Images = p.Images(ctx, *m)
 	slices.SortFunc(inv.Guests, func(x, y model.Guest) int { return cmp.Compare(x.Name, y.Name) })
+	if len(a.run.Unfinished()) == 0 { // a run makes and takes away what the state tells of later
+		inv.Gone, inv.ForeignVolumes = p.Oddities(ctx, *m, st)
+		inv.Lock = a.tf.Lock()
+	}
 	return inv, nil
 }
 

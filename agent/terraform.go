@@ -25,11 +25,13 @@ import (
 var (
 	planTime   = 45 * time.Second // and a tenth of a second per VM, then the plan counts as hung
 	planTries  = 4
-	applyQuiet = 5 * time.Minute // an apply that reports no progress for so long counts as hung
-	initTime   = 5 * time.Minute // providers may have to be downloaded
+	applyQuiet = 5 * time.Minute  // an apply that reports no progress for so long counts as hung
+	lockTime   = 10 * time.Second // that somebody else may hold the state
+	initTime   = 5 * time.Minute  // providers may have to be downloaded
 )
 
-// keptBackups is how many states are kept from before the last applies.
+// keptBackups is how many states are kept from before and after the last
+// applies.
 const keptBackups = 10
 
 // backendFile keeps the state beside the configs, of which each lies in a
@@ -211,7 +213,7 @@ var errHung = errors.New("terraform hung and was killed")
 // Plan starts a plan of the config in dir.
 func (t *terraform) Plan(dir string, vars map[string]string, vms int) (*command, error) {
 	_ = t.f.forget(planFile)
-	p, err := startProcess(t.f, dir, t.env(vars), t.bin, "plan", "-json", "-input=false", "-lock-timeout=10s", "-out="+t.f.path(planFile))
+	p, err := startProcess(t.f, dir, t.env(vars), t.bin, "plan", "-json", "-input=false", "-lock-timeout="+lockTime.String(), "-out="+t.f.path(planFile))
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +222,7 @@ func (t *terraform) Plan(dir string, vars map[string]string, vms int) (*command,
 
 // Apply starts the apply of the plan that was made last.
 func (t *terraform) Apply(dir string, vars map[string]string) (*command, error) {
-	p, err := startProcess(t.f, dir, t.env(vars), t.bin, "apply", "-json", "-input=false", "-lock-timeout=10s", t.f.path(planFile))
+	p, err := startProcess(t.f, dir, t.env(vars), t.bin, "apply", "-json", "-input=false", "-lock-timeout="+lockTime.String(), t.f.path(planFile))
 	if err != nil {
 		return nil, err
 	}

@@ -70,23 +70,33 @@ func readState(path string) (state, error) {
 // isHalf tells of a file that is empty, or not written to its end.
 func isHalf(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// mend puts the newest backup in place of a state that is empty: terraform was
-// killed, or the power failed, before it wrote what it had done. Without that
-// all that there is would be foreign to it. It must not be called while
-// terraform runs.
+// mend puts the newest backup in place of a state that is not there, or not
+// whole: somebody removed it, terraform was killed, or the power failed, before
+// it wrote what it had done. Without one, domains are found again by our IDs
+// in them, and disks by their names. It must not be called while terraform
+// runs.
 func (t *terraform) mend(say func(string)) error {
-	if info, err := os.Stat(t.f.path(stateFile)); err != nil || info.Size() > 0 {
+	path := t.f.path(stateFile)
+	_, err := os.Stat(path)
+	missing := errors.Is(err, os.ErrNotExist)
+	if _, err := readState(path); !missing && !isHalf(err) {
 		return nil
 	}
 	backup, err := t.newestBackup()
-	if err != nil || backup == "" {
+	switch {
+	case err != nil:
 		return err
+	case backup != "":
+		say("terraform's state is lost or not whole: taking the newest copy of it")
+		return copyFile(backup, path)
+	case missing:
+		return nil
 	}
-	say("terraform's state is empty, as an apply was cut off: taking the one from before it")
-	return copyFile(backup, t.f.path(stateFile))
+	say("terraform's state is not whole and there is no copy of it: beginning a new one")
+	return os.Rename(path, path+".damaged")
 }
 
-// newestBackup is the path of the state from before the last apply, or "".
+// newestBackup is the path of the newest copy of the state, or "".
 func (t *terraform) newestBackup() (string, error) {
 	entries, err := os.ReadDir(t.f.path(backupFolder))
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {

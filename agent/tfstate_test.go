@@ -48,6 +48,25 @@ func TestStateOutlastsAnApply(t *testing.T) {
 	if got, _ := os.ReadFile(f.path(stateFile)); string(got) != twoDomains {
 		t.Errorf("mended: %s", got)
 	}
+	if err := os.Remove(f.path(stateFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&terraform{f: f}).mend(func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(f.path(stateFile)); string(got) != twoDomains {
+		t.Errorf("mended when it was gone: %s", got)
+	}
+	alone := folder(t.TempDir()) // without a copy
+	if err := os.WriteFile(alone.path(stateFile), []byte(twoDomains[:100]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&terraform{f: alone}).mend(func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := (&terraform{f: alone}).State(); err != nil || len(st.vms()) != 0 {
+		t.Errorf("a new one: %v, %v", st.vms(), err)
+	}
 	write(`{"version": 4, "resources": []}`)
 	if st, err := tf.State(); err != nil || len(st.vms()) != 0 {
 		t.Errorf("an empty lab: %v, %v", st.vms(), err)

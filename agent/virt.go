@@ -33,11 +33,12 @@ type virt struct {
 	l    *libvirt.Libvirt
 	ids  map[libvirt.UUID]string // metadata of domains seen before
 	// What was seen of domains before, for the inventory and the load.
-	since  map[libvirt.UUID]started
-	counts map[libvirt.UUID]counted
+	transient map[libvirt.UUID]bool
+	since     map[libvirt.UUID]started
+	counts    map[libvirt.UUID]counted
 
 	addrs map[libvirt.UUID]addresses // report's, which is one at a time
-	stale atomic.Bool                // something happened to a domain: ids may be another's
+	stale atomic.Bool                // a domain was defined or undefined: look at all anew
 	ver   atomic.Pointer[string]
 	made  *volumes
 

@@ -27,6 +27,8 @@ type domain struct {
 	id    string // of the VM that it belongs to; empty for a foreign one
 	state model.GuestState
 	since time.Time // when it was started, if it is on
+	// transient tells that it was undefined and is gone when its guest stops.
+	transient bool
 }
 
 func (d domain) active() bool { return d.state != model.GuestStopped && d.state != model.GuestCrashed }
@@ -42,12 +44,13 @@ func (v *virt) domains(ctx context.Context) ([]domain, error) {
 		if v.stale.Swap(false) {
 			v.ids = nil
 		}
-		ids, since := map[libvirt.UUID]string{}, map[libvirt.UUID]started{}
+		ids, since, transient := map[libvirt.UUID]string{}, map[libvirt.UUID]started{}, map[libvirt.UUID]bool{}
 		var all []domain
 		for _, s := range stats {
 			id, ok := v.ids[s.Dom.UUID]
+			gone := v.transient[s.Dom.UUID]
 			if !ok {
-				if id, err = vmOf(l, s.Dom); err != nil {
+				if id, gone, err = lookAt(l, s.Dom); err != nil {
 					if isCode(err, libvirt.ErrNoDomain) {
 						continue // gone meanwhile
 					}
@@ -55,7 +58,8 @@ func (v *virt) domains(ctx context.Context) ([]domain, error) {
 				}
 			}
 			ids[s.Dom.UUID] = id
-			d := domain{Domain: s.Dom, id: id, state: stateOf(s.Params)}
+			d := domain{Domain: s.Dom, id: id, state: stateOf(s.Params), transient: gone}
+			transient[s.Dom.UUID] = gone
 			if d.active() {
 				run, known := v.since[s.Dom.UUID]
 				if !known || run.run != s.Dom.ID {
@@ -65,7 +69,7 @@ func (v *virt) domains(ctx context.Context) ([]domain, error) {
 			}
 			all = append(all, d)
 		}
-		v.ids, v.since = ids, since
+		v.ids, v.since, v.transient = ids, since, transient
 		return all, nil
 	})
 }
@@ -76,6 +80,15 @@ func (v *virt) forgetIDs(ctx context.Context) error {
 		v.ids = map[libvirt.UUID]string{}
 		return nil
 	})
+}
+
+// lookAt finds out what a domain does not tell with its state.
+func lookAt(l *libvirt.Libvirt, d libvirt.Domain) (id string, transient bool, err error) {
+	if id, err = vmOf(l, d); err != nil {
+		return "", false, err
+	}
+	persistent, err := l.DomainIsPersistent(d)
+	return id, persistent == 0, err
 }
 
 // vmOf reads our metadata of a domain: the ID of the VM that it belongs to.
@@ -133,7 +146,7 @@ func (v *virt) Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, erro
 	addrs := v.findAddresses(ctx, slices.DeleteFunc(slices.Clone(all), func(d domain) bool { return d.state != model.GuestRunning }))
 	guests := make([]model.Guest, 0, len(all))
 	for _, d := range all {
-		g := model.Guest{ID: d.id, Name: d.Name, State: d.state, Addresses: addrs[d.UUID], Since: d.since}
+		g := model.Guest{ID: d.id, Name: d.Name, State: d.state, Addresses: addrs[d.UUID], Since: d.since, Transient: d.transient}
 		if vm := byName[d.Name]; vm != d.id {
 			g.Conflict = vm
 		}

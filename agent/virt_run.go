@@ -266,6 +266,24 @@ func (v *virt) undefine(ctx context.Context, j *job, d domain) error {
 	return nil
 }
 
+// defineAgain makes a domain that was undefined while its guest runs lasting,
+// and leaves the guest alone.
+func (v *virt) defineAgain(ctx context.Context, d domain) error {
+	err := v.do(ctx, func(l *libvirt.Libvirt) error {
+		text, err := l.DomainGetXMLDesc(d.Domain, libvirt.DomainXMLSecure|libvirt.DomainXMLInactive)
+		if err != nil {
+			return err
+		}
+		_, err = l.DomainDefineXMLFlags(text, 0)
+		v.stale.Store(true)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot define %s again: %w", d.Name, err)
+	}
+	return nil
+}
+
 // Settle brings guests to running or stopped, and disks to the size, that the
 // config wants.
 func (v *virt) Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool, err error) {
@@ -285,6 +303,10 @@ func (v *virt) Settle(ctx context.Context, j *job, m wire.Manifest) (acted bool,
 		d, ok := byID[vm.ID]
 		if !ok || vm.DomainName == "" {
 			continue
+		}
+		if d.transient {
+			j.say("defining %s again", d.Name)
+			errs, acted = append(errs, v.defineAgain(ctx, d)), true
 		}
 		switch {
 		case vm.Running && d.state != model.GuestRunning && d.state != model.GuestStopping:

@@ -65,44 +65,6 @@ type LoadPoint struct {
 	MemoryMiB  float64   // used
 }
 
-// Drift is one way in which a VM is not what was applied: somebody or
-// something changed it by hand.
-type Drift struct {
-	VM   string    `json:"vm"` // its name
-	What DriftKind `json:"what"`
-	Disk string    `json:"disk,omitempty"` // DiskRoot or DiskExtra, of one that is gone
-	At   time.Time `json:"at"`             // UTC; when it was noticed
-}
-
-// DriftKind is a kind of drift.
-type DriftKind string
-
-// Kinds of drift.
-const (
-	DriftStopped   DriftKind = "stopped"   // the guest is off and wanted on
-	DriftStarted   DriftKind = "started"   // the guest is on and wanted off
-	DriftPaused    DriftKind = "paused"    // the guest stands still and is wanted on
-	DriftUndefined DriftKind = "undefined" // the domain is gone
-	DriftDiskGone  DriftKind = "disk_gone" // the file of a disk is gone
-)
-
-// String is the drift in words, such as "web was stopped by hand or by itself".
-func (d Drift) String() string {
-	switch d.What {
-	case DriftStopped:
-		return d.VM + " was stopped by hand or stopped by itself"
-	case DriftStarted:
-		return d.VM + " was started by hand"
-	case DriftPaused:
-		return d.VM + " was paused by hand, or its disk is full"
-	case DriftUndefined:
-		return "the domain of " + d.VM + " was removed by hand"
-	case DriftDiskGone:
-		return "the " + d.Disk + " disk of " + d.VM + " is gone"
-	}
-	return d.VM + " drifted"
-}
-
 // StateLock is the lock on the terraform state of a hypervisor, while
 // somebody else than its agent holds it or has left it behind.
 type StateLock struct {

@@ -150,11 +150,14 @@ type Guest struct {
 	// guest's agent tells, IPv4 first, without those of the link.
 	Addresses []string  `json:"addresses,omitempty"`
 	Since     time.Time `json:"since,omitzero"` // UTC; since when it runs; zero of one that does not
+	// Transient tells that the domain was undefined while its guest runs on: it
+	// is gone when that stops.
+	Transient bool `json:"transient,omitzero"`
 }
 
 // Equal tells whether two reports of a guest say the same.
 func (g Guest) Equal(o Guest) bool {
-	return g.ID == o.ID && g.Name == o.Name && g.State == o.State && g.Conflict == o.Conflict &&
+	return g.ID == o.ID && g.Name == o.Name && g.State == o.State && g.Conflict == o.Conflict && g.Transient == o.Transient &&
 		g.Since.Equal(o.Since) && slices.Equal(g.Addresses, o.Addresses)
 }
 

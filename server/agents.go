@@ -70,7 +70,7 @@ func (a *agents) leave(conn *agentConn) {
 		if !joined {
 			st.Agent, st.AgentVersion, st.AgentOld, st.Facts = model.AgentNever, "", "", model.Facts{}
 		}
-		st.Guests, st.Load = unseen(st.Guests), nil
+		st.Guests, st.Load, st.Lock = unseen(st.Guests), nil, nil
 	})
 	a.s.reconcile.kick(conn.hypervisor)
 }
@@ -105,8 +105,9 @@ type agentConn struct {
 	since      time.Time
 	sess       ssh.Session
 	out        chan wire.Frame
-	done       chan struct{} // closed by end
-	running    atomic.Int64  // guests that are not off, by the last report; -1: it has not reported yet
+	done       chan struct{}                // closed by end
+	lost       atomic.Pointer[[]model.Disk] // disks whose files are not there
+	running    atomic.Int64                 // guests that are not off, by the last report; -1: it has not reported yet
 
 	mu         sync.Mutex
 	why        error // that it ended
@@ -217,6 +218,14 @@ func (c *agentConn) result(frame wire.Frame) {
 		return
 	}
 	answer <- nil
+}
+
+// gone are the disks of ours whose files are not there.
+func (c *agentConn) gone() []model.Disk {
+	if p := c.lost.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // recorded notes that records were heard.

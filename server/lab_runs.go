@@ -100,6 +100,24 @@ func (l *lab) Adopt(ctx context.Context, name string) error {
 	return nil
 }
 
+func (l *lab) Unlock(ctx context.Context, hypervisor string) error {
+	if err := l.may(model.RoleOperator); err != nil {
+		return err
+	}
+	if _, ok := l.State().Hypervisors[hypervisor]; !ok {
+		return notFound(model.KindHypervisor, hypervisor)
+	}
+	if run, ok := l.s.observed.status().Runs[l.s.observed.hypervisor(hypervisor).Run]; ok && !run.State.Ended() {
+		return fmt.Errorf("run %d is under way and holds the state: `cancel %d` ends it", run.ID, run.ID)
+	}
+	l.s.log.Info("state unlocked", "user", l.User().Name, "hypervisor", hypervisor)
+	if err := l.order(ctx, orderTime, hypervisor, wire.Frame{Kind: wire.KindUnlock}); err != nil {
+		return err
+	}
+	l.s.reconcile.retry(hypervisor)
+	return nil
+}
+
 // guest finds a VM that is to have a guest now.
 func (l *lab) guest(name string, need model.Role) (model.VM, error) {
 	if err := l.may(need); err != nil {

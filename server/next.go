@@ -30,6 +30,7 @@ type desired struct {
 	guestGrace time.Duration   // that its guests get
 	address    string          // to ping; may be empty
 	outlets    []string        // that feed it, those that require others of them first
+	review     bool            // by its policy nothing is mended without being asked for
 	sources    []string        // those and all that they require, what is required first
 	feeds      map[string]feed // what kind of source each of them is
 	digest     string          // of the config, if it can be rendered
@@ -51,6 +52,8 @@ type seen struct {
 	runHeld  bool      // the agent has that run, or was just sent it
 	quiet    time.Time // since when the agent records nothing
 	last     attempt
+	drift    []model.Drift // how guests differ from what was applied
+	mends    mends
 	shutdown shutdown
 	outlets  map[string]outletSeen
 	order    model.PowerOrder // how far the order about its power has come
@@ -72,6 +75,12 @@ type pingSeen struct {
 	at       time.Time // of the last one; zero if none worked
 	answers  bool
 	answered time.Time // when it last answered
+}
+
+// mends are the runs that drift made start, those that followed one another.
+type mends struct {
+	count int
+	at    time.Time // of the last one
 }
 
 // attempt is how the last runs of one config ended.
@@ -193,7 +202,7 @@ func nextRun(d desired, o seen, now time.Time) decision {
 		return decision{phase: model.PhaseIncomplete, err: d.incomplete}
 	}
 	if d.digest == o.applied && d.digest == o.verified {
-		return decision{phase: model.PhaseInSync}
+		return nextDrift(d, o, now)
 	}
 	if o.last.digest == d.digest {
 		if o.last.cancelled {
@@ -204,6 +213,51 @@ func nextRun(d desired, o seen, now time.Time) decision {
 		}
 	}
 	return decision{act: actRun, phase: model.PhasePending}
+}
+
+// driftSettles is how long a drift may last before it is mended: what a guest
+// is in passing is none.
+const driftSettles = 2 * time.Second
+
+// mendsEnd is how long after a mend the next drift is another matter: guests
+// that go down again and again are started less and less often.
+const mendsEnd = 15 * time.Minute
+
+// nextDrift decides about a hypervisor whose config is applied.
+func nextDrift(d desired, o seen, now time.Time) decision {
+	if len(o.drift) == 0 {
+		return decision{phase: model.PhaseInSync}
+	}
+	dec := decision{phase: model.PhaseDrifted, err: driftText(o.drift)}
+	var since time.Time
+	for _, one := range o.drift {
+		if one.Mends() && (since.IsZero() || one.At.Before(since)) {
+			since = one.At
+		}
+	}
+	if d.review || since.IsZero() {
+		dec.err += fmt.Sprintf(": `apply %s` mends it", d.name)
+		return dec
+	}
+	at := since.Add(driftSettles)
+	if o.mends.count > 0 && now.Sub(o.mends.at) < mendsEnd {
+		if again := o.mends.at.Add(retryPause(o.mends.count)); again.After(at) {
+			at, dec.retryAt = again, again
+		}
+	}
+	if now.Before(at) {
+		dec.wake = at
+		return dec
+	}
+	return decision{act: actRun, phase: model.PhasePending}
+}
+
+func driftText(drift []model.Drift) string {
+	text := drift[0].String()
+	if n := len(drift); n > 1 {
+		text += fmt.Sprintf(", and %d more", n-1)
+	}
+	return text
 }
 
 // phaseOf is what a hypervisor does while a run is in a state.

@@ -28,6 +28,9 @@ func TestNext(t *testing.T) {
 	wanted := desired{name: "box", digest: "d", power: model.PowerWantedNone}
 	changed := func(change func(*desired)) desired { d := wanted; change(&d); return d }
 	known := func(o seen, change func(*seen)) seen { change(&o); return o }
+	stopped := func(since time.Duration) []model.Drift {
+		return []model.Drift{{VM: "web", What: model.DriftStopped, At: ago(since)}}
+	}
 	failed := func(n int, since time.Duration) attempt {
 		return attempt{digest: "d", run: 7, failures: n, ended: ago(since), err: "no space"}
 	}
@@ -46,6 +49,16 @@ func TestNext(t *testing.T) {
 		{"edits settle", changed(func(d *desired) { d.digest = "e"; d.settles = noon.Add(5) }), online(), decision{phase: model.PhasePending, wake: noon.Add(5)}},
 		{"edits have settled", changed(func(d *desired) { d.digest = "e"; d.settles = noon }), online(), decision{act: actRun, phase: model.PhasePending}},
 		{"incomplete", changed(func(d *desired) { d.digest, d.incomplete = "", "no image" }), online(), decision{phase: model.PhaseIncomplete, err: "no image"}},
+
+		{"drifted just now", wanted, known(online(), func(o *seen) { o.drift = stopped(0) }), decision{phase: model.PhaseDrifted, err: "web was stopped by hand or stopped by itself", wake: noon.Add(driftSettles)}},
+		{"drifted", wanted, known(online(), func(o *seen) { o.drift = stopped(driftSettles) }), decision{act: actRun, phase: model.PhasePending}},
+		{"drifted, by policy left to people", changed(func(d *desired) { d.review = true }), known(online(), func(o *seen) { o.drift = stopped(time.Hour) }), decision{phase: model.PhaseDrifted, err: "web was stopped by hand or stopped by itself: `apply box` mends it"}},
+		{"drifted while held", changed(func(d *desired) { d.hold = true }), known(online(), func(o *seen) { o.drift = stopped(time.Hour) }), decision{phase: model.PhaseHeld}},
+		{"drifted again", wanted, known(online(), func(o *seen) { o.drift, o.mends = stopped(5*time.Second), mends{2, ago(10 * time.Second)} }), decision{phase: model.PhaseDrifted, err: "web was stopped by hand or stopped by itself", retryAt: noon.Add(20 * time.Second), wake: noon.Add(20 * time.Second)}},
+		{"drifted again, long after", wanted, known(online(), func(o *seen) { o.drift, o.mends = stopped(5*time.Second), mends{9, ago(mendsEnd)} }), decision{act: actRun, phase: model.PhasePending}},
+		{"a disk is gone", wanted, known(online(), func(o *seen) {
+			o.drift = []model.Drift{{VM: "web", What: model.DriftDiskGone, Disk: "root", At: ago(time.Hour)}}
+		}), decision{phase: model.PhaseDrifted, err: "the root disk of web is gone: `apply box` mends it"}},
 
 		{"queued", wanted, known(online(), func(o *seen) { o.run, o.runHeld = run(model.RunQueued), true }), decision{phase: model.PhasePending}},
 		{"applying another", changed(func(d *desired) { d.digest = "e" }), known(online(), func(o *seen) { o.run, o.runHeld = run(model.RunApplying), true }), decision{phase: model.PhaseApplying}},

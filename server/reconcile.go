@@ -53,6 +53,8 @@ type reconciler struct {
 	last     attempt
 	lastRun  uint64
 	verified string
+	drift    []model.Drift
+	mends    mends
 
 	shutdown shutdown
 	record   model.PowerRecord // of its power, as it is kept
@@ -253,6 +255,7 @@ func (r *reconciler) act(ctx context.Context, dec decision) (again bool, err err
 	case actLost:
 		return true, r.lose()
 	case actRun:
+		r.mending(time.Now())
 		_, err := r.startRun(model.RunApply)
 		return true, err
 	}

@@ -31,6 +31,7 @@ func (r *reconciler) show(state *model.State, d desired, o seen, dec decision, n
 			st.Differs = differs(d, o)
 		}
 		st.DesiredDigest, st.AppliedDigest, st.AppliedAt = d.digest, applied.Digest, applied.At
+		st.Drift = o.drift
 		st.RetryAt, st.Failures, st.LastRun, st.Run = dec.retryAt.UTC(), 0, r.lastRun, r.run
 		if dec.retryAt.IsZero() {
 			st.RetryAt = time.Time{}
@@ -51,6 +52,7 @@ func (r *reconciler) desired(state *model.State, h model.Hypervisor) desired {
 	d := desired{
 		name: r.name, digest: r.digest(), hold: h.Hold, power: h.PowerWanted, powerSince: h.PowerAt, cycle: h.PowerCycle, address: h.Address,
 		grace: powerGrace(state), guestGrace: guestGrace(state),
+		review:     h.Policy == model.PolicyReview,
 		incomplete: r.incomplete, preparing: r.preparing, settles: r.settles, sources: sources(state, h.Outlets),
 	}
 	if h.Platform == model.PlatformSandbox {
@@ -70,6 +72,7 @@ func (r *reconciler) seen(state *model.State) seen {
 		joined: joined, online: r.conn != nil, applied: applied.Digest, verified: r.verified, last: r.last, shutdown: r.shutdown,
 		since: r.s.observed.hypervisor(r.name).AgentSince, outlets: r.s.outlets.seen(state, r.name),
 	}
+	o.drift, o.mends = r.drifted(state, applied.Digest), r.mends
 	o.order, o.resumed, o.ping = r.record.Order, r.resumed, r.prober.seen()
 	if o.running = -1; r.lastConn != nil {
 		o.running = int(r.lastConn.running.Load())
@@ -81,6 +84,18 @@ func (r *reconciler) seen(state *model.State) seen {
 		o.runHeld, o.quiet = r.holds(o.run.ID), r.conn.quietSince()
 	}
 	return o
+}
+
+// drifted is how guests differ from what is applied; nothing is known while a
+// run is under way, or something else is applied than is desired.
+func (r *reconciler) drifted(state *model.State, applied string) []model.Drift {
+	_, running := r.activeRun()
+	if r.conn == nil || r.conn.running.Load() < 0 || running || applied == "" || applied != r.digest() {
+		r.drift = nil
+		return nil
+	}
+	r.drift = state.Drifted(r.name, r.s.observed.hypervisor(r.name).Guests, r.conn.gone(), r.drift, time.Now())
+	return r.drift
 }
 
 func (r *reconciler) errorf(format string, args ...any) error {

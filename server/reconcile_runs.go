@@ -135,6 +135,18 @@ func (r *reconciler) ended(id uint64) {
 	}
 }
 
+// mending counts a run that drift makes start.
+func (r *reconciler) mending(now time.Time) {
+	if len(r.drift) == 0 {
+		return
+	}
+	r.s.log.Info("mending", "hypervisor", r.name, "drift", driftText(r.drift))
+	if now.Sub(r.mends.at) >= mendsEnd {
+		r.mends = mends{}
+	}
+	r.mends = mends{r.mends.count + 1, now}
+}
+
 // startRun starts a run of the config as it is rendered.
 func (r *reconciler) startRun(kind model.RunKind) (model.Run, error) {
 	if kind == model.RunApply {

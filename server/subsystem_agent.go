@@ -188,13 +188,14 @@ func (s *Server) takeInventory(conn *agentConn, inv wire.Inventory) error {
 			running++
 		}
 	}
-	conn.running.Store(int64(running))
+	conn.lost.Store(&inv.Gone)
 	s.observed.update(conn.hypervisor, func(st *model.HypervisorStatus) {
-		st.Guests, st.Images = guests, inv.Images
+		st.Guests, st.Images, st.ForeignVolumes, st.Lock = guests, inv.Images, inv.ForeignVolumes, inv.Lock
 		if inv.Facts != nil {
 			st.Facts = *inv.Facts
 		}
 	})
+	conn.running.Store(int64(running)) // from now on its guests are known
 	s.reconcile.kick(conn.hypervisor)
 	return nil
 }

@@ -92,7 +92,7 @@ func decode(line []byte) (Frame, error) {
 func known(kind string) bool {
 	switch kind {
 	case KindHello, KindRecords, KindInventory, KindLoad, KindWelcome, KindDesired, KindRun, KindApprove, KindCancel,
-		KindShutdown, KindRestart, KindAdopt, KindUpdate, KindPrune, KindResult, KindAck, KindPing, KindError:
+		KindShutdown, KindRestart, KindAdopt, KindUnlock, KindUpdate, KindPrune, KindResult, KindAck, KindPing, KindError:
 		return true
 	}
 	return false

@@ -87,6 +87,7 @@ const (
 	KindAdopt     = "adopt"     // server → agent: the domain that bears the name of VM becomes ours
 	KindPrune     = "prune"     // server → agent: remove these files of images if nothing uses them
 	KindUpdate    = "update"    // server → agent: become another version of the program
+	KindUnlock    = "unlock"    // server → agent: remove the lock that a dead process left on the state
 	KindResult    = "result"    // agent → server: what became of Order
 	KindAck       = "ack"       // server → agent
 	KindPing      = "ping"      // both ways

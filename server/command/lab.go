@@ -63,6 +63,9 @@ type Lab interface {
 	RestartGuest(ctx context.Context, vm string) error
 	// Adopt makes a foreign domain that bears the name of a VM that VM's own.
 	Adopt(ctx context.Context, vm string) error
+	// Unlock removes the lock that a dead process left on the terraform state
+	// of a hypervisor.
+	Unlock(ctx context.Context, hypervisor string) error
 
 	// PruneImages has a hypervisor's agent remove files that it made of images,
 	// by their names in its default pool, unless something uses them.

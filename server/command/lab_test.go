@@ -222,6 +222,15 @@ func (l *testLab) Adopt(_ context.Context, vm string) error {
 	return nil
 }
 
+func (l *testLab) Unlock(_ context.Context, hypervisor string) error {
+	lock := l.Status().Hypervisors[hypervisor].Lock
+	if lock == nil || lock.Live {
+		return errors.New("box: process 4711 works on terraform's state")
+	}
+	l.observe(hypervisor, func(st *model.HypervisorStatus) { st.Lock = nil })
+	return nil
+}
+
 func (l *testLab) Config(hypervisor string) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)

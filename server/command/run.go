@@ -12,7 +12,31 @@ import (
 )
 
 func runCommand(s *session) *cobra.Command {
-	return parent(&cobra.Command{Use: "run", Aliases: []string{"runs"}, Short: "What was planned and applied"}, listRuns(s), showRun(s))
+	return parent(&cobra.Command{Use: "run", Aliases: []string{"runs"}, Short: "What was planned and applied"}, listRuns(s), showRun(s), unlockRun(s))
+}
+
+func unlockRun(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "unlock NAME",
+		Short: "Remove a lock that was left on a hypervisor's state",
+		Long: `Remove the lock on terraform's state that a process of a hypervisor has left
+behind which is gone. While one is at work it is refused, and says which: a run is
+ended with cancel, a terraform that somebody runs by hand is ended there.
+hypervisor show says who holds the lock.`,
+		Example: "run unlock thinkpad",
+		Args:    exactly("NAME"), ValidArgsFunction: s.nameArgs(model.KindHypervisor, false),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := s.mustExist(model.KindHypervisor, args[0]); err != nil {
+			return err
+		}
+		if err := s.lab.Unlock(cmd.Context(), args[0]); err != nil {
+			return err
+		}
+		s.sayf("the state of %s is not locked any more", clean(args[0]))
+		return nil
+	}
+	return cmd
 }
 
 func listRuns(s *session) *cobra.Command {

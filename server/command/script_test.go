@@ -62,6 +62,7 @@ func TestScripts(t *testing.T) {
 			},
 			"raw":       scriptRaw,
 			"online":    scriptOnline,
+			"seen":      scriptSeen,
 			"off":       scriptOff,
 			"play":      scriptPlay,
 			"did":       scriptDid,
@@ -161,6 +162,30 @@ func scriptOnline(ts *testscript.TestScript, _ bool, args []string) {
 				}
 			}
 		}
+	})
+}
+
+// scriptSeen plays what an agent reports: loads, drift, a lock and what is
+// foreign.
+func scriptSeen(ts *testscript.TestScript, _ bool, args []string) {
+	lab := labOf(ts)
+	lab.observe(args[0], func(st *model.HypervisorStatus) {
+		st.Phase = model.PhaseDrifted
+		st.Load = &model.Load{
+			CPUPercent: 23, Load1: 0.5, Load5: 0.25, Load15: 0.1, MemoryUsedMiB: 6000, MemoryMiB: 16000, Booted: testClock().Add(-3 * 24 * time.Hour),
+			Pools: []model.PoolLoad{{Name: "default", CapacityMiB: 400 << 10, AvailableMiB: 1500}}, Guests: map[string]model.GuestLoad{},
+		}
+		for i := range st.Guests {
+			g := &st.Guests[i]
+			g.Addresses, g.Since = []string{"192.0.2.7", "2001:db8::7"}, testClock().Add(-time.Hour)
+			st.Load.Guests[g.Name] = model.GuestLoad{CPUPercent: 7, MemoryUsedMiB: 300, MemoryMiB: 1024, DiskUsedMiB: 2500, DiskMiB: 20480}
+		}
+		st.Guests = append(st.Guests, model.Guest{Name: "router", State: model.GuestRunning})
+		for _, vm := range lab.State().VMsOn(args[0]) {
+			st.Drift = append(st.Drift, model.Drift{VM: vm.Name, What: model.DriftPaused, At: testClock().Add(-time.Minute)})
+			st.ForeignVolumes = append(st.ForeignVolumes, model.ForeignVolume{VM: vm.ID, Pool: "default", Name: vm.Name + "_on_" + args[0]})
+		}
+		st.Lock = &model.StateLock{Who: "ann@" + args[0], Created: testClock().Add(-2 * time.Minute)}
 	})
 }
 
