@@ -31,6 +31,7 @@ const (
 	KindLog          Kind = "log"           // a run's log grew, by decimal run ID
 	KindSalt         Kind = "salt"          // a minion's SaltStatus, by the name of its VM or hypervisor, or a master's, by its name
 	KindMeters       Kind = "meters"        // what meters and loads recorded, once a minute; named "meters"
+	KindEditing      Kind = "editing"       // who edits a thing in a dashboard; named "KIND NAME"
 	KindLoad         Kind = "load"          // a hypervisor's Load, by hypervisor name; every ten seconds at most
 	KindMinion       Kind = "minion"        // a VM's minion, by the VM's ID; it has secrets only
 	KindSessions     Kind = "sessions"      // who is connected; named "sessions"

@@ -67,6 +67,7 @@ type Server struct {
 	identities *identities
 	live       *live
 	observed   *observed
+	editors    editors
 	agents     *agents
 	consoles   *consoles
 	ingest     *ingest
@@ -135,6 +136,7 @@ func New(opts Options) (*Server, error) {
 	s.identities = &identities{store: st}
 	s.live = newLive()
 	s.observed = newObserved(st, time.Now())
+	s.editors.hub = st.Hub()
 	s.agents = newAgents(s)
 	s.consoles = &consoles{agents: s.agents, by: map[string]*console{}}
 	s.binaries = &binaries{dir: filepath.Join(opts.Data, "binaries")}

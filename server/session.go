@@ -22,6 +22,11 @@ import (
 // screen, or the one that is named. The session has a context of
 // its own: the connection's outlives it.
 func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, screen []string, log *slog.Logger) {
+	if win.term == "dumb" {
+		fmt.Fprint(sess.Stderr(), dumb)
+		_ = sess.Exit(exitUsage)
+		return
+	}
 	ctx, cancel := context.WithCancel(sess.Context())
 	defer cancel()
 	keys := newKeyboard(sess, win)
@@ -68,12 +73,20 @@ func (s *Server) sessionsChange() {
 	s.store.Hub().Publish(model.Ref{Kind: model.KindSessions, Name: string(model.KindSessions)})
 }
 
+// dumb is what a terminal is told that can draw nothing.
+const dumb = `The dashboard needs a terminal that can move its cursor, and TERM is dumb. These say the same in lines:
+  status:  hypervisor list --plain · vm list --plain · power status --plain
+  runs:    run list --plain · logs NAME -f
+  changes: watch · history --plain
+  more:    help
+`
+
 // program is the dashboard's program for one session's terminal.
 func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, keys *keyboard, screen []string) *tea.Program {
 	env := environ(sess, win)
 	profile := colours(env)
 	width, height := win.get()
-	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, Notice: s.opts.Notice, Open: screen, Terminal: keys, Address: lab.address, Prefer: preferences(env)})
+	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, FewColors: profile < colorprofile.ANSI256, Notice: s.opts.Notice, Open: screen, Terminal: keys, Address: lab.address, Prefer: preferences(env)})
 	return tea.NewProgram(root,
 		tea.WithContext(ctx),
 		tea.WithInput(keys),

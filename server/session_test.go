@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -488,4 +490,96 @@ func TestOpenShowsAScreen(t *testing.T) {
 	if status := x.ended(t); status != 0 {
 		t.Errorf("status %d", status)
 	}
+}
+
+// TestDumbTerminalsAreToldWhatToUse: a terminal that can draw nothing gets no
+// escape sequence, but the commands.
+func TestDumbTerminalsAreToldWhatToUse(t *testing.T) {
+	l := startLab(t)
+	s, err := l.dial(l.key).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var out, errs bytes.Buffer
+	s.Stdout, s.Stderr = &out, &errs
+	if err := s.RequestPty("dumb", 24, 80, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Shell(); err != nil {
+		t.Fatal(err)
+	}
+	if status := exitStatus(t, s.Wait()); status != 2 {
+		t.Errorf("status %d", status)
+	}
+	if !strings.Contains(errs.String(), "vm list --plain") || strings.Contains(out.String()+errs.String(), "\x1b") {
+		t.Errorf("%q, %q", out.String(), errs.String())
+	}
+}
+
+// TestEditorsSeeEachOther: two people with the form of the same VM are told of
+// each other, until one leaves.
+func TestEditorsSeeEachOther(t *testing.T) {
+	l := startLab(t)
+	grace := l.as(l.user("grace", model.RoleAdmin))
+	ada, ref := l.admin(), model.Ref{Kind: model.KindVM, Name: "web"}
+	w := ada.Watch()
+	defer w.Close()
+	mine := ada.Editing(ref)
+	defer mine()
+	theirs := grace.Editing(ref)
+	if got := ada.Editors(ref); len(got) != 1 || got[0] != "grace" {
+		t.Errorf("%q", got)
+	}
+	if _, told := w.Take()[model.Ref{Kind: model.KindEditing, Name: "vm web"}]; !told {
+		t.Error("nobody is told")
+	}
+	theirs()
+	theirs()
+	if got := ada.Editors(ref); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestSessionsComeAndGo: what dashboards took is given back.
+func TestSessionsComeAndGo(t *testing.T) {
+	l := startLab(t)
+	one := func() {
+		c, err := l.tryDial(l.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		x := open(t, c, 120, 40)
+		eventually(t, "it is drawn", x.shows("help"))
+	}
+	descriptors := func() int {
+		all, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip(err)
+		}
+		return len(all)
+	}
+	one()
+	settled := func(what string, now func() int, most int) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%s are back at %d", what, most), func() bool { return now() <= most })
+	}
+	settled("sessions", func() int { return strings.Count(stacks(), "runDashboard") }, 0)
+	goroutines, files := runtime.NumGoroutine(), descriptors()
+	n := 50
+	if os.Getenv("HOMELAB_SESSIONS") != "" {
+		n = 500
+	}
+	for range n {
+		one()
+	}
+	few := n / 10 // what the server itself may have begun meanwhile; a leak is one for each session
+	settled("goroutines", runtime.NumGoroutine, goroutines+few)
+	settled("descriptors", descriptors, files+few)
+}
+
+func stacks() string {
+	buf := make([]byte, 8<<20)
+	return string(buf[:runtime.Stack(buf, true)])
 }

@@ -99,6 +99,7 @@ func (s *Server) admit(ctx ssh.Context, conn net.Conn) net.Conn {
 		s.audit.note(model.Audited{Kind: model.AuditRefused, Who: "stranger", Address: remote, What: "too many connections at once that are not known yet"})
 		return nil
 	}
+	keepShort(conn)
 	v := &visitor{Conn: conn}
 	v.known = sync.OnceFunc(func() { s.strangers.leave(address) })
 	v.closed = sync.OnceFunc(func() {

@@ -21,6 +21,8 @@ type Options struct {
 	Width, Height int
 	// NoColor draws without colours, whatever the terminal can do.
 	NoColor bool
+	// FewColors tells of a terminal that is known to have 16 colours at most.
+	FewColors bool
 	// Open is the screen to begin with: one of [Screens], or one of [Things] and
 	// the name or number of one.
 	Open []string
@@ -99,6 +101,7 @@ type app struct {
 
 	begins  tea.Cmd // opens what was asked for
 	prefs   prefs
+	alarmed string // the last failure, until a key is pressed
 	clicked lastClick
 	bodyAt  int // the first line of the screen proper, as last drawn
 	box     box // where the overlay was drawn last
@@ -180,7 +183,17 @@ func (a *app) Init() tea.Cmd {
 		watch(a.ctx, a.lab, a.watcher, a.cache, time.Time{}),
 		a.tick(),
 		tea.RequestBackgroundColor,
+		a.askColours(),
 	)
+}
+
+// askColours asks a terminal of 256 colours whether it has all of them: its
+// client seldom says.
+func (a *app) askColours() tea.Cmd {
+	if a.opts.NoColor || a.opts.FewColors {
+		return nil
+	}
+	return tea.RequestCapability("RGB")
 }
 
 // Update routes a message.
@@ -233,8 +246,9 @@ func (a *app) beat() time.Duration {
 }
 
 func (a *app) changed(msg changedMsg) tea.Cmd {
+	before := a.cache
 	a.cache, a.now = msg.cache, a.opts.Now()
-	cmds := []tea.Cmd{watch(a.ctx, a.lab, a.watcher, a.cache, msg.at)}
+	cmds := []tea.Cmd{watch(a.ctx, a.lab, a.watcher, a.cache, msg.at), a.news(before)}
 	if a.beat() < a.pulse {
 		a.tickID++ // what the slow chain brings is not heard any more
 		cmds = append(cmds, a.tick())
@@ -263,6 +277,9 @@ func (a *app) back() tea.Cmd {
 		return nil
 	}
 	a.going()
+	if f, ok := a.top().(*form); ok && f.release != nil {
+		f.release()
+	}
 	a.stack = a.stack[:len(a.stack)-1]
 	return a.top().refresh(a, nil)
 }

@@ -37,6 +37,11 @@ type form struct {
 	// depend adjusts fields to others, such as pools to the hypervisor.
 	depend func(f *form, s *model.State)
 
+	others  []string // who else edits it now
+	release func()   // says that it is closed
+	// note is what is to be known of an option, such as what is free there.
+	note func(key, option string) string
+
 	rival  uint64 // the version by which somebody else has changed it since
 	editor string // who did that
 
@@ -53,6 +58,7 @@ func newForm(a *app, f *form) *form {
 	f.reload(a.cache.state)
 	f.known = -1
 	f.goTo(0)
+	f.editing(a)
 	return f
 }
 
@@ -109,7 +115,8 @@ func (f *form) stale(s *model.State) (version uint64, stale bool) {
 }
 
 func (f *form) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
-	if dirty == nil && f.known == f.serial {
+	f.look(a)
+	if dirty == nil && f.known == f.serial || onlyEditors(dirty) {
 		return nil
 	}
 	return f.preview(a)

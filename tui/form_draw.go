@@ -78,6 +78,11 @@ func (f *form) row(i, w int) line {
 	}
 	l := append(line{mark}, text(colour, fl.label).fit(label)...)
 	l = append(l, fl.draw(on, w-label-3)...)
+	if f.note != nil && fl.kind == choice {
+		if note := f.note(fl.key, fl.value()); note != "" && l.size()+2+width(note) <= w {
+			l = append(l, span{"  " + note, inkDim})
+		}
+	}
 	if f.wrong(fl) {
 		if rule := "  " + signFailed + " " + fl.err; l.size()+width(clean(rule)) <= w {
 			l = append(l, span{rule, inkBad})
@@ -107,6 +112,7 @@ func (f *form) hint(w int) []line {
 // drawImpact says in h lines what saving would do.
 func (f *form) drawImpact(a *app, w, h int) []line {
 	var out []line
+	out = append(out, f.othersLines(w)...)
 	if version, stale := f.stale(a.cache.state); stale {
 		out = append(out, f.staleLines(version, w)...)
 	}

@@ -32,6 +32,13 @@ type Lab interface {
 	// than before (0 is the newest).
 	History(before uint64, limit int) ([]model.Revision, error)
 
+	// Editing says that this session edits a thing, until the returned function
+	// is called.
+	Editing(ref model.Ref) (done func())
+	// Editors are who edits a thing in other sessions; KindEditing tells when
+	// that changes.
+	Editors(ref model.Ref) []string
+
 	// Preview tells what an edit would do, without doing it. Its error is
 	// what Commit's would be.
 	Preview(edit model.Edit) ([]model.Impact, error)

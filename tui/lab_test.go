@@ -30,6 +30,7 @@ type fakeLab struct {
 	who       string
 	orders    []string // what was asked of machines
 	refuse    error    // what the next order or commit answers
+	editors   map[model.Ref][]string
 }
 
 func (l *fakeLab) User() model.User { return model.User{Name: "ada", Role: model.RoleAdmin} }
@@ -195,6 +196,17 @@ func (l *fakeLab) Undo(_ context.Context, via string, n uint64) (model.Revision,
 	rev := l.revisions[n-1]
 	l.mu.Unlock()
 	return l.commit(l.who, via, n, revert(rev))
+}
+
+func (l *fakeLab) Editing(ref model.Ref) func() {
+	l.hub.Publish(model.Ref{Kind: model.KindEditing, Name: string(ref.Kind) + " " + ref.Name})
+	return func() {}
+}
+
+func (l *fakeLab) Editors(ref model.Ref) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.editors[ref]
 }
 
 func (l *fakeLab) order(format string, args ...any) error {

@@ -25,6 +25,10 @@ type logView struct {
 	top     int
 	h       int
 	free    bool // scrolled: it does not follow
+	cuts    bool // long lines are cut, not wrapped
+	bare    bool // without times
+	query   string
+	hit     int // the line in the window that was found last
 	reading bool
 	again   bool
 }
@@ -69,7 +73,7 @@ func (l *logView) add(recs []model.Record) {
 			continue
 		}
 		l.read = append(l.read, r)
-		l.lines = append(l.lines, logLines(r, l.w)...)
+		l.lines = append(l.lines, l.lay(r)...)
 	}
 	if n := len(l.lines) - logMost; n > logMost/10 {
 		l.lines = append([]logLine(nil), l.lines[n:]...)
@@ -78,6 +82,16 @@ func (l *logView) add(recs []model.Record) {
 	}
 }
 
+// lay breaks a record into lines as they are shown.
+func (l *logView) lay(r model.Record) []logLine {
+	w := l.w - l.stamp()
+	if l.cuts {
+		w = 0
+	}
+	return logLines(r, w)
+}
+
+// logLines breaks a record into lines of w columns; 0 leaves them as they are.
 func logLines(r model.Record, w int) []logLine {
 	colour := inkText
 	switch r.Level {
@@ -91,7 +105,7 @@ func logLines(r model.Record, w int) []logLine {
 		msg, colour = r.Error, inkBad
 	}
 	var out []logLine
-	for n, t := range wrap(msg, w-stampWidth(w)) {
+	for n, t := range wrap(msg, w) {
 		ll := logLine{text: t, ink: colour}
 		if n == 0 {
 			ll.at = r.Time
@@ -101,9 +115,9 @@ func logLines(r model.Record, w int) []logLine {
 	return out
 }
 
-// stampWidth is what the time takes before a line; a phone has no room for it.
-func stampWidth(w int) int {
-	if w < 50 {
+// stamp is what the time takes before a line; a phone has no room for it.
+func (l *logView) stamp() int {
+	if l.w < 50 || l.bare {
 		return 0
 	}
 	return len("15:04:05 ")
@@ -132,7 +146,7 @@ func (l *logView) key(k tea.KeyPressMsg) bool {
 		return false
 	}
 	end := max(len(l.lines)-l.h, 0)
-	l.free = l.top < end
+	l.free, l.hit = l.top < end, 0
 	l.top = max(min(l.top, end), 0)
 	return true
 }
@@ -142,7 +156,7 @@ func (l *logView) draw(a *app, w, h int) []line {
 		l.w = w
 		l.lines = l.lines[:0:0]
 		for _, r := range l.read {
-			l.lines = append(l.lines, logLines(r, w)...)
+			l.lines = append(l.lines, l.lay(r)...)
 		}
 	}
 	l.h = h
@@ -152,11 +166,11 @@ func (l *logView) draw(a *app, w, h int) []line {
 	}
 	out := make([]line, 0, h)
 	for _, ll := range l.lines[l.top:min(l.top+h, len(l.lines))] {
-		at := blanks(stampWidth(w))
+		at := blanks(l.stamp())
 		if !ll.at.IsZero() && at != "" {
 			at = ll.at.In(a.now.Location()).Format("15:04:05 ")
 		}
-		out = append(out, line{{at, inkDim}, {ll.text, ll.ink}})
+		out = append(out, append(line{{at, inkDim}}, l.marked(ll.text, ll.ink)...))
 	}
 	return out
 }

@@ -55,6 +55,9 @@ func (a *app) click(m tea.MouseClickMsg) tea.Cmd {
 	if a.overlay != nil {
 		return a.clickOverlay(m.X, m.Y)
 	}
+	if _, form := a.top().(typist); form && m.Y != a.h-1 {
+		return nil // what is clicked on would be typed
+	}
 	if m.Y == 0 || m.Y == a.h-1 {
 		if k, ok := a.keyAt(m.X, m.Y); ok {
 			return a.key(k)

@@ -11,7 +11,7 @@ import (
 // key routes a key: to what lies in front, then to the screen, then to what
 // works everywhere.
 func (a *app) key(k tea.KeyPressMsg) tea.Cmd {
-	a.toast = nil
+	a.toast, a.alarmed = nil, ""
 	if k.String() == "ctrl+c" {
 		if c, asked := a.overlay.(*confirm); asked && c.quits {
 			return a.end() // a second time means it
@@ -111,6 +111,10 @@ func (a *app) globalKey(k tea.KeyPressMsg) tea.Cmd {
 
 // filterKey edits the filter of the front list.
 func (a *app) filterKey(k tea.KeyPressMsg) tea.Cmd {
+	if s, ok := a.top().(searcher); ok {
+		a.findKey(s, k)
+		return nil
+	}
 	l, ok := a.top().(listed)
 	if !ok {
 		a.filter = nil
@@ -131,6 +135,20 @@ func (a *app) filterKey(k tea.KeyPressMsg) tea.Cmd {
 	a.filter.key(k)
 	l.rows().setFilter(strings.TrimSpace(a.filter.value()))
 	return a.moved()
+}
+
+// findKey edits what is searched on the front screen.
+func (a *app) findKey(s searcher, k tea.KeyPressMsg) {
+	switch k.String() {
+	case "esc":
+		a.filter = nil
+		s.find("")
+	case "enter":
+		a.filter = nil
+	default:
+		a.filter.key(k)
+		s.find(a.filter.value())
+	}
 }
 
 func (a *app) paste(s string) tea.Cmd {

@@ -19,6 +19,7 @@ type runScreen struct {
 	gone    bool
 	log     logView
 	noSteps bool
+	full    bool // the log alone
 	reading bool
 }
 
@@ -79,7 +80,7 @@ func (s *runScreen) actions(a *app) []action {
 	scroll := keyMove
 	scroll.short, scroll.long = "scroll", "scroll the log; also j k, pgup pgdown, ctrl+u ctrl+d, gg G"
 	scroll.keys = append([]string{"b", "space"}, scroll.keys...)
-	return []action{
+	return append([]action{
 		action{binding: newest, do: func(a *app) tea.Cmd {
 			if id == 0 {
 				return a.say(inkDim, signNone, "this is the newest run of "+s.run.Hypervisor)
@@ -100,7 +101,7 @@ func (s *runScreen) actions(a *app) []action {
 			return nil
 		}},
 		{binding: scroll},
-	}
+	}, s.logActions()...)
 }
 
 // scroll moves in the log.
@@ -113,6 +114,9 @@ func (s *runScreen) draw(a *app, w, h int) []line {
 			words = "  This run is not kept any more: its plan had nothing to change, or 50 newer ones have come."
 		}
 		return []line{nil, text(inkDim, words)}
+	}
+	if s.full {
+		return s.logBlock(a, w, h)
 	}
 	top := s.summary(a, w)
 	body := h - len(top)

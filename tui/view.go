@@ -28,6 +28,9 @@ func (a *app) View() tea.View {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
 	v.WindowTitle = "homelab · " + clean(a.top().title())
+	if a.alarmed != "" {
+		v.WindowTitle = signFailed + " " + clean(a.alarmed) + " · homelab"
+	}
 	return v
 }
 

@@ -12,7 +12,7 @@ import (
 // is empty.
 func newVMForm(a *app, name, on string) *form {
 	ref := model.Ref{Kind: model.KindVM, Name: name}
-	return newForm(a, &form{
+	f := &form{
 		ref: ref, verb: verb("VM", name),
 		load: func(s *model.State) ([]*field, uint64, bool) {
 			vm, ok := s.VMs[name]
@@ -23,7 +23,9 @@ func newVMForm(a *app, name, on string) *form {
 		},
 		edit:   edits(ref, model.NewVM, fillVM),
 		depend: vmDepend,
-	})
+	}
+	f.note = roomOn(a, f)
+	return newForm(a, f)
 }
 
 // startVM is what the form of a new VM starts with.

@@ -123,7 +123,7 @@ func (s *session) everything() []model.Ref {
 
 func (s *session) tellEvents(refs []model.Ref, wanted func(model.Ref) bool) error {
 	for _, ref := range refs {
-		if !wanted(ref) || ref.Kind == model.KindMinion { // that a key was made is nobody's news
+		if !wanted(ref) || ref.Kind == model.KindMinion || ref.Kind == model.KindEditing { // nobody's news
 			continue
 		}
 		st := s.state()
