@@ -5,12 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
 
 	"homelab/model"
@@ -35,20 +36,6 @@ func must(t testing.TB, lab Lab, args ...string) string {
 	return out
 }
 
-func leaves(cmd *cobra.Command) []*cobra.Command {
-	if !cmd.HasSubCommands() {
-		return []*cobra.Command{cmd}
-	}
-	var all []*cobra.Command
-	if cmd.Annotations[aloneToo] != "" {
-		all = append(all, cmd)
-	}
-	for _, sub := range cmd.Commands() {
-		all = append(all, leaves(sub)...)
-	}
-	return all
-}
-
 // TestEveryCommand holds all commands to what people may count on.
 func TestEveryCommand(t *testing.T) {
 	s := &session{lab: openLab(t), io: IO{Out: io.Discard, Err: io.Discard, Now: time.Now}}
@@ -59,6 +46,9 @@ func TestEveryCommand(t *testing.T) {
 		found[path] = true
 		if cmd.Short == "" || len(cmd.Short) > 66 || strings.HasSuffix(cmd.Short, ".") {
 			t.Errorf("%s: Short %q should be one short phrase", path, cmd.Short)
+		}
+		if !slices.Contains(slices.Concat(needs[model.RoleViewer], needs[model.RoleOperator], needs[model.RoleAdmin]), path) {
+			t.Errorf("%s: say in roles.go which role it needs, and in server/access_test.go how it is tried", path)
 		}
 		if path != "help" && cmd.Example == "" {
 			t.Errorf("%s has no example", path)
@@ -100,6 +90,41 @@ func TestEveryCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyIsOfferedWhatIsRefused: help and completion name what the role may.
+func TestNobodyIsOfferedWhatIsRefused(t *testing.T) {
+	lab := openLab(t)
+	for role, want := range map[model.Role]struct{ there, gone []string }{
+		model.RoleViewer:   {[]string{"vm", "history", "watch"}, []string{"apply", "undo", "backup", "hold", "config"}},
+		model.RoleOperator: {[]string{"vm", "apply", "undo", "console"}, []string{"backup", "import", "config"}},
+		model.RoleAdmin:    {[]string{"vm", "apply", "backup", "config"}, nil},
+	} {
+		as := asRole{lab, role}
+		for page, text := range map[string]string{"help": must(t, as, "help"), "completion": must(t, as, "__complete", "")} {
+			for _, word := range want.there {
+				if !regexp.MustCompile(`(?m)^ *` + word + `\s`).MatchString(text) {
+					t.Errorf("%s: %s does not name %s", role, page, word)
+				}
+			}
+			for _, word := range want.gone {
+				if regexp.MustCompile(`(?m)^ *` + word + `\s`).MatchString(text) {
+					t.Errorf("%s: %s names %s", role, page, word)
+				}
+			}
+		}
+	}
+	if out := must(t, asRole{lab, model.RoleViewer}, "vm", "--help"); strings.Contains(out, "remove") || !strings.Contains(out, "list") {
+		t.Errorf("a viewer's help of vm: %s", out)
+	}
+}
+
+// asRole is the lab of somebody with another role.
+type asRole struct {
+	*testLab
+	role model.Role
+}
+
+func (l asRole) User() model.User { return model.User{Name: "bob", Role: l.role} }
 
 // TestListsAreArrays: with nothing there, every list is [] and no JSON holds a
 // null in a list's place.

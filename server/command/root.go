@@ -62,6 +62,7 @@ that nobody was there to give: see --yes).`,
 	root.SetHelpCommandGroupID(groupLab)
 	root.SetHelpCommand(help)
 	parent(root)
+	offer(root, s.lab.User().Role)
 	s.plainFlags(root)
 	return root
 }
