@@ -25,7 +25,7 @@ import (
 // nothing but permissions can stop it before it is asked whether it may. A
 // command that is not here fails the test.
 var tried = map[string]string{
-	"agent invite": "box", "agent list": "", "agent revoke": "joined --yes", "apply": "box", "approve": "RUN", "backup": "", "cancel": "RUN",
+	"agent invite": "box", "agent binaries": "", "agent list": "", "agent update": "box", "agent upload": "< x", "agent revoke": "joined --yes", "apply": "box", "approve": "RUN", "backup": "", "cancel": "RUN",
 	"completion": "bash", "config": "box", "console": "web", "export": "", "help": "", "history": "", "hold": "box --dry-run", "hostkey": "", "hostkey rotate": "",
 	"hypervisor add": "new --dry-run", "hypervisor edit": "box --address 10.0.0.9 --dry-run", "hypervisor list": "", "hypervisor remove": "joined --dry-run", "hypervisor show": "box",
 	"image add": "new --path /srv/i.qcow2 --dry-run", "image edit": "img --path /srv/j.qcow2 --dry-run", "image list": "", "image presets": "",
@@ -37,7 +37,7 @@ var tried = map[string]string{
 	"power cycle": "wired --yes", "power off": "plug --yes", "power on": "plug", "power status": "",
 	"profile activate": "weekend --dry-run", "profile add": "new --dry-run", "profile edit": "weekend --name w --dry-run", "profile list": "", "profile remove": "weekend --dry-run", "profile show": "weekend",
 	"release": "held --dry-run", "restore": "BACKUP --dry-run", "role edit": "www --package nginx --dry-run", "role list": "", "role remove": "dns --dry-run --yes", "role show": "dns",
-	"run list": "", "run show": "RUN", "salt accept": "web-on-box --master pi", "salt call": "web test.ping", "salt highstate": "web", "salt keys": "",
+	"run list": "", "run show": "RUN", "run unlock": "box", "salt accept": "web-on-box --master pi", "salt call": "web test.ping", "salt highstate": "web", "salt keys": "",
 	"salt master add": "new --address 10.0.0.2 --dry-run", "salt master edit": "pi --address 10.0.0.3 --dry-run", "salt master list": "", "salt master remove": "spare --dry-run", "salt master show": "pi", "salt setup": "pi", "salt status": "",
 	"settings notify set": "--per-hour 3 --dry-run", "settings notify show": "", "settings notify test": "", "settings set": "--timezone Europe/Amsterdam --dry-run", "settings show": "",
 	"share add": "new --server 10.0.0.4 --export /srv --mount /srv --dry-run", "share edit": "media --export /srv/m --dry-run", "share list": "", "share remove": "media --dry-run", "share show": "media",
@@ -145,14 +145,14 @@ func runAs(t *testing.T, as *lab, line, input string) (denied bool, said string)
 var methods = map[string]model.Role{
 	"User": model.RoleViewer, "State": model.RoleViewer, "Status": model.RoleViewer, "Watch": model.RoleViewer, "Runs": model.RoleViewer, "Run": model.RoleViewer,
 	"Log": model.RoleViewer, "History": model.RoleViewer, "WattHistory": model.RoleViewer, "LoadHistory": model.RoleViewer, "Sessions": model.RoleViewer, "MissingSecrets": model.RoleViewer,
-	"NotifySet": model.RoleViewer, "HostKeys": model.RoleViewer, "HostKeyUnknownTo": model.RoleViewer,
+	"NotifySet": model.RoleViewer, "HostKeys": model.RoleViewer, "HostKeyUnknownTo": model.RoleViewer, "Binaries": model.RoleViewer,
 	"Preview": model.RoleOperator, "Commit": model.RoleOperator, "SwitchOutlet": model.RoleOperator, "CycleOutlet": model.RoleOperator, "StartRun": model.RoleOperator,
 	"Approve": model.RoleOperator, "Cancel": model.RoleOperator, "RestartGuest": model.RoleOperator, "SaltApply": model.RoleOperator, "SaltCall": model.RoleOperator,
-	"SaltKeys": model.RoleOperator, "TestOutlet": model.RoleOperator, "Console": model.RoleOperator,
+	"SaltKeys": model.RoleOperator, "TestOutlet": model.RoleOperator, "Console": model.RoleOperator, "Unlock": model.RoleOperator,
 	"Undo":  model.RoleAdmin, // of what was edited
 	"Audit": model.RoleAdmin, "Invite": model.RoleAdmin, "Revoke": model.RoleAdmin, "SetSecret": model.RoleAdmin, "Probe": model.RoleAdmin, "Discover": model.RoleAdmin,
 	"Adopt": model.RoleAdmin, "Config": model.RoleAdmin, "Backup": model.RoleAdmin, "OpenBackup": model.RoleAdmin, "PruneImages": model.RoleAdmin, "SetNotify": model.RoleAdmin,
-	"NotifyTest": model.RoleAdmin, "RotateHostKey": model.RoleAdmin, "FinishHostKey": model.RoleAdmin, "SaltAccept": model.RoleAdmin, "SaltSetup": model.RoleAdmin,
+	"NotifyTest": model.RoleAdmin, "RotateHostKey": model.RoleAdmin, "FinishHostKey": model.RoleAdmin, "SaltAccept": model.RoleAdmin, "SaltSetup": model.RoleAdmin, "AddBinary": model.RoleAdmin, "UpdateAgent": model.RoleAdmin,
 }
 
 // TestEveryMethodAndRole calls everything that screens and commands are handed
@@ -264,7 +264,7 @@ func TestEverySubsystemAndKey(t *testing.T) {
 	if keys["invite"], err = gossh.NewSignerFromKey(token.Key()); err != nil {
 		t.Fatal(err)
 	}
-	may := map[string]string{wire.SubsystemAgent: "agent", wire.SubsystemTerraform: "agent", wire.SubsystemJoin: "invite"}
+	may := map[string]string{wire.SubsystemAgent: "agent", wire.SubsystemTerraform: "agent", wire.SubsystemBinary: "agent", wire.SubsystemJoin: "invite"}
 	for name := range l.srv.ssh.SubsystemHandlers {
 		if may[name] == "" {
 			t.Errorf("say in this test whose key the subsystem %s is for", name)

@@ -13,17 +13,17 @@ import (
 // two together, and fails for a command that is in no list.
 var needs = map[model.Role][]string{
 	model.RoleViewer: {
-		"agent list", "completion", "export", "help", "history", "hostkey", "hypervisor list", "hypervisor show", "image list", "image presets",
+		"agent binaries", "agent list", "completion", "export", "help", "history", "hostkey", "hypervisor list", "hypervisor show", "image list", "image presets",
 		"image show", "key list", "logs", "open", "outlet list", "outlet show", "pool list", "power status", "profile list", "profile show",
 		"role list", "role show", "run list", "run show", "salt master list", "salt master show", "salt status",
 		"settings notify show", "settings show", "share list", "share show", "user list", "vm list", "vm show", "watch",
 	},
 	model.RoleOperator: {
 		"apply", "approve", "cancel", "console", "hold", "outlet cycle", "outlet off", "outlet on", "outlet test", "plan", "power cycle", "power off",
-		"power on", "release", "salt call", "salt highstate", "salt keys", "undo", "vm disable", "vm enable", "vm restart", "vm start", "vm stop",
+		"power on", "release", "run unlock", "salt call", "salt highstate", "salt keys", "undo", "vm disable", "vm enable", "vm restart", "vm start", "vm stop",
 	},
 	model.RoleAdmin: {
-		"agent invite", "agent revoke", "backup", "config", "hostkey rotate", "hypervisor add", "hypervisor edit", "hypervisor remove", "image add",
+		"agent invite", "agent revoke", "agent update", "agent upload", "backup", "config", "hostkey rotate", "hypervisor add", "hypervisor edit", "hypervisor remove", "image add",
 		"image edit", "image prune", "image remove", "import homelabmanager", "key add", "key edit", "key remove", "outlet add", "outlet discover",
 		"outlet edit", "outlet remove", "pool add", "pool edit", "pool remove", "profile activate", "profile add", "profile edit",
 		"profile remove", "restore", "role edit", "role remove", "salt accept", "salt master add", "salt master edit",
