@@ -145,7 +145,7 @@ func runAs(t *testing.T, as *lab, line, input string) (denied bool, said string)
 var methods = map[string]model.Role{
 	"User": model.RoleViewer, "State": model.RoleViewer, "Status": model.RoleViewer, "Watch": model.RoleViewer, "Runs": model.RoleViewer, "Run": model.RoleViewer,
 	"Log": model.RoleViewer, "History": model.RoleViewer, "WattHistory": model.RoleViewer, "LoadHistory": model.RoleViewer, "Sessions": model.RoleViewer, "MissingSecrets": model.RoleViewer,
-	"NotifySet": model.RoleViewer, "HostKeys": model.RoleViewer, "HostKeyUnknownTo": model.RoleViewer, "Binaries": model.RoleViewer,
+	"NotifySet": model.RoleViewer, "HostKeys": model.RoleViewer, "HostKeyUnknownTo": model.RoleViewer, "Binaries": model.RoleViewer, "Editing": model.RoleViewer, "Editors": model.RoleViewer,
 	"Preview": model.RoleOperator, "Commit": model.RoleOperator, "SwitchOutlet": model.RoleOperator, "CycleOutlet": model.RoleOperator, "StartRun": model.RoleOperator,
 	"Approve": model.RoleOperator, "Cancel": model.RoleOperator, "RestartGuest": model.RoleOperator, "SaltApply": model.RoleOperator, "SaltCall": model.RoleOperator,
 	"SaltKeys": model.RoleOperator, "TestOutlet": model.RoleOperator, "Console": model.RoleOperator, "Unlock": model.RoleOperator,
