@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 )
@@ -17,8 +18,9 @@ import (
 func update() bool { return flag.Lookup("update").Value.String() == "true" }
 
 // TestScreens compares the main screens with the goldens in testdata, at the
-// three sizes that the dashboard is made for, and checks that every line is
-// exactly as wide as the terminal.
+// three sizes that the dashboard is made for, in words, and with the colours of
+// dark and of light backgrounds, and checks that every line is exactly as wide as
+// the terminal.
 func TestScreens(t *testing.T) {
 	screens := []struct {
 		name string
@@ -64,6 +66,9 @@ func TestScreens(t *testing.T) {
 		{"approve", "end y"},
 		{"palette", ": t h"},
 		{"go", "g"},
+		{"marked", "2 space down v > > >"},
+		{"bulk", "2 * s 2"},
+		{"copy", "2 end Y"},
 	}
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 12}} {
 		for _, s := range screens {
@@ -88,6 +93,12 @@ func TestScreens(t *testing.T) {
 					t.Errorf("%d lines", n)
 				}
 				compare(t, filepath.Join("testdata", name+".txt"), got)
+				d.a.profile = colorprofile.ANSI256
+				for folder, ground := range map[string]ground{"dark": groundDark, "light": groundLight} {
+					d.a.ground = ground
+					d.a.paint()
+					compare(t, filepath.Join("testdata", folder, name+".txt"), strings.ReplaceAll(d.a.View().Content, "\x1b", "␛"))
+				}
 			})
 		}
 	}
@@ -101,7 +112,7 @@ func compare(t *testing.T, file, got string) {
 	}
 	got = strings.Join(lines, "\n") + "\n"
 	if update() {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
