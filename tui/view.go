@@ -79,10 +79,29 @@ func (a *app) head() []line {
 		}
 		crumbs = append(crumbs, span{l.rows().markWords(), inkKey})
 	}
+	crumbs = append(crumbs, a.heldWords()...)
 	if a.h < 16 || a.w < tabsWidth {
 		return []line{spread(crumbs, text(inkDim, a.shortTotals()), a.w)}
 	}
 	return []line{a.tabRow(), spread(crumbs, a.totals(a.w-crumbs.size()-1), a.w)}
+}
+
+// heldWords say on every screen that somebody works on hypervisors by hand:
+// what is changed elsewhere does not reach them.
+func (a *app) heldWords() line {
+	var held []string
+	for i := range a.cache.hvs {
+		if a.cache.hvs[i].Hold {
+			held = append(held, a.cache.hvs[i].Name)
+		}
+	}
+	switch len(held) {
+	case 0:
+		return nil
+	case 1:
+		return text(inkWarn, "  "+signHalf+" "+held[0]+" held")
+	}
+	return text(inkWarn, fmt.Sprintf("  %s %d held", signHalf, len(held)))
 }
 
 // who is the user, with the role where that is not all that there is.

@@ -29,6 +29,14 @@ func (s *session) guestDetail(st *model.State, vm model.VM) []pair {
 	return pairs
 }
 
+// carrierCell is a VM's hypervisor, and that it is held.
+func carrierCell(st *model.State, vm model.VM) cell {
+	if st.Hypervisors[vm.Hypervisor].Hold {
+		return cell{vm.Hypervisor + ", held: nothing is applied until it is released", yellow}
+	}
+	return cell{text: vm.Hypervisor}
+}
+
 // machineDetail is what is seen of a hypervisor's machine.
 func (s *session) machineDetail(st *model.State, status model.HypervisorStatus) []pair {
 	var pairs []pair

@@ -138,7 +138,7 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 	}
 	pairs = append(pairs, s.guestDetail(st, vm)...)
 	return append(pairs, []pair{
-		{"hypervisor", cell{text: vm.Hypervisor}},
+		{"hypervisor", carrierCell(st, vm)},
 		{"profiles", cell{text: strings.Join(vm.Profiles, ", ")}},
 		{"enabled", cell{text: yesNo(vm.Enabled)}},
 		{"running", cell{text: yesNo(vm.Running)}},
