@@ -235,9 +235,9 @@ func bars(cols []float64, top float64, h, below int) line {
 			add(" ", inkRule)
 		default:
 			if fill = eighth(v, top, h) - 8*below; fill <= 0 {
-				add(" ", inkBusy)
+				add(" ", inkPlot)
 			} else {
-				add(eighths[min(fill, 8)-1], inkBusy)
+				add(eighths[min(fill, 8)-1], inkPlot)
 			}
 		}
 	}

@@ -28,6 +28,7 @@ const (
 	inkCursor     // where text goes
 	inkField      // the field that is edited
 	inkGhost      // what lies behind a dialog
+	inkPlot       // the body of a plot
 	inkString     // text in a config
 	inkNumber     // numbers and the like in a config
 	inks
@@ -92,6 +93,7 @@ var shades = map[ink]shade{
 	inkKey:    {"#d2a8ff", "#8250df", "#9b6be0", 183, 92, 98, ansi.Magenta},
 	inkTabs:   {"#8b949e", "#57606a", "#808080", 246, 242, 244, ansi.BrightBlack},
 	inkRule:   {"#3d444d", "#d0d7de", "#808080", 238, 252, 244, ansi.BrightBlack},
+	inkPlot:   {"#4f7fb0", "#5f8fc0", "#5f87af", 67, 67, 67, ansi.Blue},
 	inkString: {"#7ec7c0", "#0f6b66", "#3f8f8a", 116, 23, 66, ansi.Cyan},
 	inkNumber: {"#e0a87c", "#8a4b12", "#b07a4a", 180, 94, 137, ansi.Yellow},
 	inkGhost:  {"#4b525b", "#afb8c1", "#808080", 240, 249, 244, ansi.BrightBlack},

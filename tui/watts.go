@@ -66,7 +66,7 @@ func spark(points []float64, w int) line {
 			l = append(l, span{signNone, inkRule})
 			continue
 		}
-		l = append(l, span{eighths[eighth(v, top, 1)-1], inkBusy})
+		l = append(l, span{eighths[eighth(v, top, 1)-1], inkPlot})
 	}
 	return l
 }
