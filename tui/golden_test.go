@@ -132,7 +132,7 @@ func compare(t *testing.T, file, got string) {
 // TestKeysAreOne checks that no key of a screen means two things there, that
 // the help says what each is for, and that what the bottom line names is in it.
 func TestKeysAreOne(t *testing.T) {
-	for _, keys := range []string{"", "end up enter", "end up enter right", "end up enter right right", "end up enter left", "g m", "g a", "g e", "2", "2 i", "2 enter", "3", "4", "5", "6", "6 enter", "7", "7 enter"} {
+	for _, keys := range []string{"", "end up enter", "end up enter right", "end up enter right right", "end up enter left", "g m", "g s", "g a", "g e", "2", "2 i", "2 enter", "3", "4", "5", "6", "6 enter", "7", "7 enter"} {
 		d := drive(t, newLab(), 120, 40)
 		for _, k := range strings.Fields(keys) {
 			d.press(k)

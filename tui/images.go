@@ -59,19 +59,72 @@ func (s *images) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
 		return []line{nil, text(inkText, "  No image yet."), nil, {{"  n", inkKey}, {" adds one: a disk image that agents fetch, or that lies on the hypervisors", inkDim}}}
 	}
+	lw := w
+	if w >= wide {
+		lw = w * 3 / 5
+	}
 	cols := []column{
 		{head: "IMAGE", w: s.name},
 		{head: "VMS", w: 4, right: true, drop: 1},
 		{head: "CHECKSUM", w: 16, drop: 3},
 		{head: "SOURCE", w: 20, grow: true, drop: 2},
 	}
-	return s.list.draw(w, h, cols, func(i int) []line {
+	left := s.list.draw(lw, h, cols, func(i int) []line {
 		im := a.cache.state.Images[s.list.keys[i]]
 		return []line{
 			text(inkName, im.Name), text(inkText, strconv.Itoa(s.used[im.Name])),
 			checksumLine(im), text(inkDim, im.Source()),
 		}
 	})
+	if lw == w {
+		return left
+	}
+	return beside(left, s.pane(a, w-lw-2, h), lw, w-lw, h)
+}
+
+// pane is where the chosen image comes from, where it lies, and which VMs are
+// made of it.
+func (s *images) pane(a *app, w, h int) []line {
+	name, ok := s.list.key()
+	if !ok {
+		return nil
+	}
+	im := a.cache.state.Images[name]
+	out := wrapped(inkText, " "+im.Source(), w-1, 1)
+	if im.Checksum != "" {
+		out = append(out, wrapped(inkDim, " "+im.Checksum, w-1, 1)...)
+	}
+	out = append(out, nil, text(inkHead, " LIES ON"))
+	found := false
+	for i := range a.cache.hvs {
+		for _, f := range a.cache.hvs[i].st.Images {
+			if f.Image != name {
+				continue
+			}
+			found = true
+			l := append(text(inkText, " "+a.cache.hvs[i].Name).fit(16), text(inkText, mebibytes(int(f.Bytes>>20))).fit(10)...)
+			switch {
+			case f.Partial:
+				l = append(l, span{signHalf + " fetched in part", inkBusy})
+			case !f.Used:
+				l = append(l, span{"unused: image prune removes it", inkDim})
+			}
+			out = append(out, l)
+		}
+	}
+	if !found {
+		out = append(out, text(inkDim, either(im.URL == "", " its path, which agents do not look into", " no hypervisor yet: agents fetch it when a VM needs it")))
+	}
+	out = append(out, nil, text(inkHead, " MADE OF IT"))
+	for i := range a.cache.vms {
+		vm := &a.cache.vms[i]
+		if vm.Image != name || len(out) >= h {
+			continue
+		}
+		l := append(line{{" " + vm.guest.sign + " ", vm.guest.ink}}, text(inkText, vm.Name).fit(16)...)
+		out = append(out, append(l, span{vm.Hypervisor, inkDim}))
+	}
+	return out
 }
 
 // checksumLine says what an image is held against.

@@ -38,6 +38,28 @@ func peopled(t *testing.T) *fakeLab {
 	return l
 }
 
+func TestAShareIsAdded(t *testing.T) {
+	l := newLab()
+	d := drive(t, l, 80, 24)
+	d.press("g", "s")
+	d.press("n")
+	for _, s := range []string{"tapes", "192.168.1.33", "srv/tapes"} {
+		d.typed(s)
+		d.press("tab")
+	}
+	d.press("ctrl+s")
+	d.see("export")
+	d.settle()
+	if _, ok := l.State().Shares["tapes"]; ok {
+		t.Error("a share whose export is no absolute path was taken")
+	}
+	d.press("ctrl+u")
+	d.typed("/srv/tapes")
+	d.press("ctrl+s")
+	d.settle()
+	d.see("192.168.1.33:/srv/tapes")
+}
+
 func TestAccessIsGivenAndTaken(t *testing.T) {
 	l := peopled(t)
 	d := drive(t, l, 120, 40)

@@ -63,6 +63,14 @@ func (s *shares) draw(a *app, w, h int) []line {
 		{head: "MOUNTED AT", w: 16, drop: 4},
 		{head: "WHAT", w: 24, grow: true, drop: 1},
 	}
+	if w >= wide {
+		lw := w * 2 / 3
+		return beside(s.table(a, cols, lw, h), s.pane(a, h), lw, w-lw, h)
+	}
+	return s.table(a, cols, w, h)
+}
+
+func (s *shares) table(a *app, cols []column, w, h int) []line {
 	why := s.why(a, w)
 	return append(s.list.draw(w, max(h-len(why), 1), cols, func(i int) []line {
 		share := a.cache.state.Shares[s.list.keys[i]]
@@ -73,6 +81,29 @@ func (s *shares) draw(a *app, w, h int) []line {
 			text(inkText, strconv.Itoa(len(a.cache.state.MountedBy(share.Name)))), text(inkText, share.Mount), text(inkDim, share.Source()),
 		}
 	}), why...)
+}
+
+// pane lists who mounts the chosen share.
+func (s *shares) pane(a *app, h int) []line {
+	name, ok := s.list.key()
+	if !ok {
+		return nil
+	}
+	out := []line{text(inkHead, " MOUNTED BY")}
+	all := a.cache.state.MountedBy(name)
+	if len(all) == 0 {
+		out = append(out, text(inkDim, " none: a VM's form says which it mounts"))
+	}
+	for n, vm := range all {
+		if len(out) == h-1 && n < len(all)-1 {
+			return append(out, text(inkDim, "   and "+strconv.Itoa(len(all)-n)+" more"))
+		}
+		if r, ok := a.cache.vm(vm); ok {
+			l := append(line{{" " + r.guest.sign + " ", r.guest.ink}}, text(inkText, vm).fit(16)...)
+			out = append(out, append(l, span{r.Hypervisor, inkDim}))
+		}
+	}
+	return out
 }
 
 // why says how it is known whether the server of the chosen share is awake.
