@@ -99,9 +99,9 @@ func TestEvening(t *testing.T) {
 	x.press("enter", "home", "u")
 	x.see("Undo revision", "ci")
 	x.press("y")
-	x.see("profile default")
+	x.gone("leave it as it is")
 	x.press("1")
-	x.see("MACHINES UP")
+	x.see("MACHINES UP", "12 of 12", "profile default")
 	for _, name := range []string{"rack", "desktop", "thinkpad"} {
 		x.row(name, "online", "in sync")
 	}
@@ -120,7 +120,11 @@ func TestEvening(t *testing.T) {
 	x.resize(40, 12)
 	x.press("1")
 	x.row("GUESTS", "STATE")
+	x.press("o") // what it would ask
+	x.see("shut down", "backup")
 	x.picture("phone")
+	x.press("esc")
+	x.gone("shut down")
 	x.press("q")
 	x.closed()
 }

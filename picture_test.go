@@ -152,6 +152,7 @@ var shapes = map[rune]func(x, y float64) bool{
 	'○': func(x, y float64) bool { d := disc(x, y); return d < 0.16 && d > 0.09 },
 	'◐': func(x, y float64) bool { d := disc(x, y); return d < 0.16 && (x < 0.5 || d > 0.09) },
 	'▸': func(x, y float64) bool { return x > 0.25 && x < 0.8 && abs(y-0.5) < (0.8-x)*0.6 },
+	'·': func(x, y float64) bool { return disc(x, y) < 0.016 },
 	'▪': func(x, y float64) bool { return abs(x-0.5) < 0.22 && abs(y-0.5) < 0.22 },
 	'✓': func(x, y float64) bool {
 		return stroke(x, y, 0.15, 0.55, 0.4, 0.8) || stroke(x, y, 0.4, 0.8, 0.88, 0.18)

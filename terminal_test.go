@@ -6,6 +6,7 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ func openTerminal(t *testing.T, w, h int, name string, args ...string) *terminal
 	x.em.SetBackgroundColor(color.RGBA{0x18, 0x1a, 0x1f, 0xff})
 	x.em.SetForegroundColor(color.RGBA{0xd7, 0xda, 0xe0, 0xff})
 	x.cmd.Env = append(x.cmd.Environ(), "TERM=xterm-256color")
+	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // it hears of another size
 	if err := pty.Start(x.cmd); err != nil {
 		t.Fatal(err)
 	}

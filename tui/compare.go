@@ -67,7 +67,7 @@ func (s *compared) draw(a *app, w, h int) []line {
 	}
 	out := []line{s.balance(a, w), nil}
 	section := func(sign string, colour ink, title string, vms []*vmRow) {
-		out = append(out, line{{" " + sign + " ", colour}, {title, inkHead}, {" " + strconv.Itoa(len(vms)), inkDim}})
+		out = append(out, line{{" " + sign + " " + strconv.Itoa(len(vms)), colour}, {" " + title, inkHead}})
 		for _, vm := range vms {
 			out = append(out, comparedVM(vm, w))
 		}

@@ -161,7 +161,8 @@ func (r *runner) fill() error {
 	if _, err := r.srv.Store().Commit("demo", "homelab demo", lab()); err != nil {
 		return err
 	}
-	return r.srv.Store().RecordWatts(yesterday(time.Now())...)
+	now := time.Now()
+	return errors.Join(r.srv.Store().RecordWatts(yesterday(now)...), r.srv.Store().RecordLoads(loadsYesterday(now)...))
 }
 
 // powerOn switches the outlets on that are on from the beginning, as a person

@@ -88,6 +88,20 @@ func yesterday(now time.Time) []store.WattMinute {
 	return minutes
 }
 
+// loadsYesterday makes up likewise what the machines used in the day before.
+func loadsYesterday(now time.Time) []store.LoadMinute {
+	var minutes []store.LoadMinute
+	for at := now.Add(-24 * time.Hour).Truncate(time.Minute); at.Before(now.Truncate(time.Minute)); at = at.Add(time.Minute) {
+		busy := 0.5 - 0.5*math.Cos(2*math.Pi*float64(at.Hour()*60+at.Minute())/1440)
+		wave := math.Sin(float64(at.Unix()) / 700)
+		minutes = append(minutes, store.LoadMinute{At: at, Of: map[model.Ref]model.LoadPoint{
+			{Kind: model.KindHypervisor, Name: thinkpad}: {CPUPercent: 8 + 14*busy + 4*math.Sin(float64(at.Unix())/400), MemoryMiB: 7000 + 900*busy},
+			{Kind: model.KindHypervisor, Name: desktop}:  {CPUPercent: 12 + 40*busy + 9*wave, MemoryMiB: 9500 + 5200*busy + 400*wave},
+		}})
+	}
+	return minutes
+}
+
 func hypervisor(name, outlet string) model.Hypervisor {
 	h := model.NewHypervisor(name)
 	h.Platform = model.PlatformSandbox
