@@ -64,9 +64,11 @@ func (a *agent) connect(ctx context.Context) (welcomed bool, err error) {
 	silence := time.AfterFunc(wire.Silence, func() { client.Close() })
 	defer silence.Stop()
 	consoles := client.HandleChannelOpen(wire.ChannelConsole)
+	disks := client.HandleChannelOpen(wire.ChannelDisk)
 	var serving sync.WaitGroup
 	serving.Go(func() { a.serveConsoles(ctx, consoles) }) // ends with the connection
 	serving.Go(func() { a.answerRequests(client, met, reqs) })
+	serving.Go(func() { a.serveDisks(ctx, disks) })
 	defer func() { client.Close(); serving.Wait() }()
 	sub, err := openSubsystem(client, wire.SubsystemAgent)
 	if err != nil {

@@ -26,6 +26,7 @@ const (
 	configFile   = "config.json"   // which config was fetched last, which one holds
 	namesFile    = "names.json"    // VM names by ID, of VMs that the config may no longer have
 	imagesFile   = "images.json"   // files of images that we put into the default pool
+	arrivedFile  = "arrived.json"  // volumes of VMs that are being moved here
 	volumesFile  = "volumes.json"  // volumes that terraform may have begun to make
 	accelFile    = "accel.json"    // what the KVM probe found in this boot
 	processFile  = "process.json"  // terraform's process group

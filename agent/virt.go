@@ -41,6 +41,9 @@ type virt struct {
 	stale atomic.Bool                // a domain was defined or undefined: look at all anew
 	ver   atomic.Pointer[string]
 	made  *volumes
+	// arrived are volumes of VMs that are being moved here: ours before any config
+	// has them.
+	arrived *volumes
 
 	files   *imageFiles
 	poolsMu sync.Mutex // pools are made by runs and when the agent starts
@@ -65,7 +68,11 @@ func (a *agent) openVirt() error {
 		return fmt.Errorf("libvirt's URI %q ends neither in /system nor in /session", a.opts.LibvirtURI)
 	}
 	u.RawQuery = ""
-	made, err := openVolumes(a.f)
+	made, err := openVolumes(a.f, volumesFile)
+	if err != nil {
+		return err
+	}
+	arrived, err := openVolumes(a.f, arrivedFile)
 	if err != nil {
 		return err
 	}
@@ -73,7 +80,7 @@ func (a *agent) openVirt() error {
 	if err != nil {
 		return err
 	}
-	a.virt = &virt{a: a, files: files, uri: libvirt.ConnectURI(u.String()), socket: socket, turn: make(chan struct{}, 1), ids: map[libvirt.UUID]string{}, made: made}
+	a.virt = &virt{a: a, files: files, uri: libvirt.ConnectURI(u.String()), socket: socket, turn: make(chan struct{}, 1), ids: map[libvirt.UUID]string{}, made: made, arrived: arrived}
 	a.virt.turn <- struct{}{}
 	return nil
 }

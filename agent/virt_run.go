@@ -90,7 +90,7 @@ func (v *virt) foreignVolumes(ctx context.Context, vm wire.VM, st state, hasDoma
 	known := st.volumes()
 	var theirs []volume
 	for _, x := range volumesOf(vm) {
-		if slices.Contains(known, x) || v.made.Has(x) {
+		if slices.Contains(known, x) || v.made.Has(x) || v.arrived.Has(x) {
 			continue
 		}
 		path, err := v.volumePath(ctx, x)
@@ -171,6 +171,9 @@ func (v *virt) BeforeApply(ctx context.Context, j *job, m wire.Manifest, plan *t
 		return err
 	}
 	if err := v.made.Add(ours...); err != nil {
+		return err
+	}
+	if err := v.arrived.Drop(ours); err != nil {
 		return err
 	}
 	all, err := v.domains(ctx)

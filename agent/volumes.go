@@ -37,14 +37,15 @@ func volumesOf(vm wire.VM) []volume {
 // have them: those that an apply began to make, and those that were adopted.
 // A volume carries no mark of its own.
 type volumes struct {
-	f  folder
+	f    folder
+	file string
 	mu sync.Mutex
 	m  []volume
 }
 
-func openVolumes(f folder) (*volumes, error) {
-	v := &volumes{f: f}
-	return v, f.load(volumesFile, &v.m)
+func openVolumes(f folder, file string) (*volumes, error) {
+	v := &volumes{f: f, file: file}
+	return v, f.load(file, &v.m)
 }
 
 func (v *volumes) Has(x volume) bool {
@@ -65,7 +66,7 @@ func (v *volumes) Add(more ...volume) error {
 	if len(v.m) == n {
 		return nil
 	}
-	return v.f.save(volumesFile, v.m)
+	return v.f.save(v.file, v.m)
 }
 
 // Keep forgets all volumes but these.
@@ -77,5 +78,13 @@ func (v *volumes) Keep(these []volume) error {
 	if len(v.m) == n {
 		return nil
 	}
-	return v.f.save(volumesFile, v.m)
+	return v.f.save(v.file, v.m)
+}
+
+// Drop forgets these volumes.
+func (v *volumes) Drop(these []volume) error {
+	v.mu.Lock()
+	keep := slices.DeleteFunc(slices.Clone(v.m), func(x volume) bool { return slices.Contains(these, x) })
+	v.mu.Unlock()
+	return v.Keep(keep)
 }

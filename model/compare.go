@@ -36,6 +36,9 @@ func byHypervisor(s *State) map[string][]VM {
 	for _, name := range Names(s.VMs) {
 		vm := s.VMs[name]
 		m[vm.Hypervisor] = append(m[vm.Hypervisor], vm)
+		if vm.MovedFrom != "" {
+			m[vm.MovedFrom] = append(m[vm.MovedFrom], vm)
+		}
 	}
 	return m
 }
@@ -61,7 +64,9 @@ func Compare(before, after []Placement) []Impact {
 	for i := range after {
 		p := &after[i]
 		now[key{p.Hypervisor, p.ID}] = p
-		places[p.ID] = p.Hypervisor
+		if !p.Copy {
+			places[p.ID] = p.Hypervisor
+		}
 	}
 	var impacts []Impact
 	for i := range before {
@@ -106,7 +111,10 @@ func gone(b *Placement, place string) Impact {
 	for _, d := range b.disks() {
 		impact.DisksLost = append(impact.DisksLost, d.Disk)
 	}
-	if place != "" {
+	switch {
+	case place != "" && b.Copy:
+		impact.Note = "is on " + place + " now: this is the old copy"
+	case place != "":
 		impact.Fields, impact.Note = []string{"hypervisor"}, "is made anew on "+place
 	}
 	return impact
@@ -138,11 +146,22 @@ func changed(b, a *Placement) (Impact, bool) {
 	case len(impact.DisksLost) > 0, len(grown(b, a)) > 0:
 		impact.Action = ActionChange
 	}
+	switch {
+	case a.Copy && !b.Copy:
+		impact.Fields, impact.Note = []string{"hypervisor"}, "was moved: the old disks stay until it is up at its new place"
+	case a.Moving != "" && b.Moving == "":
+		if impact.Fields = []string{"hypervisor"}; impact.Action == "" {
+			impact.Action = ActionChange
+		}
+	}
 	if !a.Root && !a.Extra && impact.Action != "" {
 		impact.Action = ActionDestroy
 	}
 	if impact.Action == ActionChange || impact.Action == ActionRestart || impact.Action == ActionStart || impact.Action == ActionStop {
 		impact.Note = join(growNote(grown(b, a), a.Domain), lateNote(impact))
+	}
+	if a.Moving != "" && b.Moving == "" {
+		impact.Note = "moves to " + a.Moving + " with its disks, and is started there"
 	}
 	impact.Running = b.Domain && b.Running && impact.Action.hurts()
 	return impact, impact.Action != ""

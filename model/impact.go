@@ -20,7 +20,9 @@ type Placement struct {
 	Image      string `json:"image,omitempty"` // source of the image
 	DiskGiB    int    `json:"disk_gib,omitempty"`
 	ExtraGiB   int    `json:"extra_disk_gib,omitempty"`
-	Accel      string `json:"accel,omitempty"` // of the hypervisor
+	Accel      string `json:"accel,omitempty"`  // of the hypervisor
+	Moving     string `json:"moving,omitempty"` // where its disks are being copied to
+	Copy       bool   `json:"copy,omitempty"`   // it was moved; these are its old disks
 	// Seed is what its cloud-init seed is made from, in one comparable string
 	// of lines KEY=VALUE; long values are hashed.
 	Seed string `json:"seed"`

@@ -78,6 +78,11 @@ type VM struct {
 	Running      bool     `json:"running"`     // whether that domain is on
 	Protected    bool     `json:"protected"`   // nothing may remove its disks
 	Rebuild      int      `json:"rebuild"`     // counts rebuilds; a new number means a new root disk
+	// A move with its disks: MovingTo is where they are copied to while the guest
+	// is off, MovedFrom where the old copy is until the guest is up at the new
+	// place. See [MoveTo].
+	MovingTo  string `json:"moving_to,omitempty"`
+	MovedFrom string `json:"moved_from,omitempty"`
 	Meta
 }
 

@@ -14,7 +14,7 @@ import (
 // its VMs with a domain, with all their disks, and of the others the disks
 // that are kept, which are those of kept that their VM still has.
 func Placements(s *State, hypervisor string, kept []Disk) []Placement {
-	return placements(s, hypervisor, s.VMsOn(hypervisor), diskSet(kept), lineSeed(s))
+	return placements(s, hypervisor, append(s.VMsOn(hypervisor), s.movedFrom(hypervisor)...), diskSet(kept), lineSeed(s))
 }
 
 func diskSet(disks []Disk) map[Disk]bool {
@@ -35,7 +35,13 @@ func placements(s *State, hypervisor string, vms []VM, kept map[Disk]bool, lab s
 			Domain:  vm.Enabled && slices.Contains(vm.Profiles, active),
 			Running: vm.Running, Protected: vm.Protected,
 			MemoryMiB: vm.MemoryMiB, CPUs: vm.CPUs, NICs: vm.NICs, Rebuild: vm.Rebuild,
-			Image: s.Images[vm.Image].Source(), DiskGiB: vm.DiskGiB,
+			Image: s.Images[vm.Image].Source(), DiskGiB: vm.DiskGiB, Moving: vm.MovingTo,
+		}
+		if vm.MovingTo != "" {
+			p.Running = false
+		}
+		if vm.Hypervisor != hypervisor { // the old copy of a VM that was moved
+			p.Domain, p.Running, p.Protected, p.Copy = false, false, false, true
 		}
 		p.Root = p.Domain || kept[Disk{vm.ID, DiskRoot}]
 		p.Extra = vm.ExtraDiskGiB > 0 && (p.Domain || kept[Disk{vm.ID, DiskExtra}])
@@ -50,6 +56,17 @@ func placements(s *State, hypervisor string, vms []VM, kept map[Disk]bool, lab s
 		}
 	}
 	return all
+}
+
+// movedFrom are the VMs whose old copy is on a hypervisor.
+func (s *State) movedFrom(hypervisor string) []VM {
+	var vms []VM
+	for _, name := range Names(s.VMs) {
+		if vm := s.VMs[name]; vm.MovedFrom == hypervisor && hypervisor != "" {
+			vms = append(vms, vm)
+		}
+	}
+	return vms
 }
 
 // Pool is the pool of the VM's extra disk.

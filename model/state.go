@@ -123,5 +123,21 @@ func NewID() string {
 // predecessor named them.
 func DomainName(vm, hypervisor string) string { return vm + "_on_" + hypervisor }
 
+// ExtraVolume is the name of the volume of a VM's extra disk.
+func ExtraVolume(vm, hypervisor string) string { return DomainName(vm, hypervisor) + "_extra" }
+
+// PoolPath is where a pool lies on the hypervisor, "" if it has none of that name.
+func (h Hypervisor) PoolPath(name string) string {
+	for _, p := range h.Pools {
+		if p.Name == name {
+			return p.Path
+		}
+	}
+	if name == DefaultPool {
+		return DefaultPoolPath
+	}
+	return ""
+}
+
 // HostName is the guest's host name.
 func HostName(vm, hypervisor string) string { return vm + "-on-" + hypervisor }

@@ -202,4 +202,5 @@ type Status struct {
 	Runs        map[uint64]Run              // those under way
 	Minions     map[string]SaltStatus       // of VMs, by the VM's ID
 	SaltMasters map[string]SaltMasterStatus // those that are asked
+	Moves       map[string]MoveStatus       // of VMs, by the VM's ID; those that ended lately too
 }

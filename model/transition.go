@@ -29,6 +29,7 @@ func Check(before, after *State, kept map[string][]Disk) error {
 func CheckTransition(before, after *State, kept map[string][]Disk) error {
 	return errors.Join(
 		checkProtected(before, after, kept),
+		checkMoves(before, after),
 		checkPlatform(before, after, kept),
 		checkPools(before, after, kept),
 		checkDisks(before, after, kept),

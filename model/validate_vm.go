@@ -40,6 +40,7 @@ func (c vmChecker) check(vm VM) {
 	c.rule(isLabel(vm.Name), "name", vm.Name, ruleLabel)
 	c.id(vm)
 	c.references(vm)
+	c.move(vm)
 	c.shares(vm)
 	c.rule(vm.Role == "" || isName(vm.Role), "role", vm.Role, ruleName)
 	c.between("memory_mib", vm.MemoryMiB, minMemoryMiB, maxMemoryMiB, " MiB")

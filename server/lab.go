@@ -81,7 +81,13 @@ func (l *lab) User() model.User {
 	return l.s.store.State().Users[who.name]
 }
 
-func (l *lab) Status() model.Status  { return l.s.observed.status() }
+// Status is what is observed now.
+func (l *lab) Status() model.Status {
+	st := l.s.observed.status()
+	st.Moves = l.s.moves.statuses()
+	return st
+}
+
 func (l *lab) Watch() *model.Watcher { return l.s.store.Hub().Watch() }
 
 func (l *lab) Runs(hypervisor string) ([]model.Run, error) { return l.s.store.Runs(hypervisor) }

@@ -70,6 +70,7 @@ type Server struct {
 	editors    editors
 	agents     *agents
 	consoles   *consoles
+	moves      *moves
 	ingest     *ingest
 	outlets    *outlets
 	storage    *storage
@@ -138,6 +139,7 @@ func New(opts Options) (*Server, error) {
 	s.observed = newObserved(st, time.Now())
 	s.editors.hub = st.Hub()
 	s.agents = newAgents(s)
+	s.moves = newMoves(s)
 	s.consoles = &consoles{agents: s.agents, by: map[string]*console{}}
 	s.binaries = &binaries{dir: filepath.Join(opts.Data, "binaries")}
 	s.ingest = newIngest(st)
@@ -172,7 +174,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.storage.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.copyDaily, s.minions.Run, s.salts.Run, s.watchIdentities, s.audit.Run} {
+	for _, run := range []func(context.Context){s.ingest.Run, s.outlets.Run, s.storage.Run, s.meters.Run, s.loads.Run, s.told.Run, s.reconcile.Run, s.automatics.Run, s.copyDaily, s.minions.Run, s.salts.Run, s.moves.Run, s.watchIdentities, s.audit.Run} {
 		parts.Go(func() { run(ctx) })
 	}
 	if ln := s.opts.Metrics; ln != nil {

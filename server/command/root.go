@@ -56,7 +56,7 @@ that nobody was there to give: see --yes).`,
 	add(groupPower, powerCommand(s), holdCommand(s), releaseCommand(s))
 	add(groupRuns, planCommand(s), applyCommand(s), approveCommand(s), cancelCommand(s), runCommand(s), logsCommand(s), configCommand(s))
 	add(groupAccess, userCommand(s), keyCommand(s), agentCommand(s), hostkeyCommand(s))
-	add(groupLab, openCommand(s), settingsCommand(s), historyCommand(s), undoCommand(s), watchCommand(s), importCommand(s), exportCommand(s), backupCommand(s), restoreCommand(s), completionCommand(s))
+	add(groupLab, openCommand(s), hostsCommand(s), sshConfigCommand(s), settingsCommand(s), historyCommand(s), undoCommand(s), watchCommand(s), importCommand(s), exportCommand(s), backupCommand(s), restoreCommand(s), completionCommand(s))
 	help := helpCommand(s)
 	help.GroupID = groupLab
 	root.SetHelpCommandGroupID(groupLab)

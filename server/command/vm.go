@@ -210,7 +210,7 @@ makes sure of a VM, change it first and add it where that fails:
   vm edit web --memory 4GiB || vm add web --memory 4GiB`),
 		n.edit("vm edit web --memory 4GiB\nvm edit web --name www --version 12"),
 		n.remove("Remove VMs: their domains, and their disks with all that is on them."),
-		enableVM(s), disableVM(s), startVM(s), stopVM(s), restartVM(s), rebuildVM(s), protectVM(s), unprotectVM(s), adoptVM(s),
+		enableVM(s), disableVM(s), startVM(s), stopVM(s), restartVM(s), rebuildVM(s), protectVM(s), unprotectVM(s), adoptVM(s), moveVM(s),
 	)
 }
 

@@ -213,6 +213,6 @@ func (g guest) stem() string {
 // domain is the name of the VM's libvirt domain and root volume; the others
 // have suffixes that no name of a VM or hypervisor can end with.
 func (g guest) domain() string      { return model.DomainName(g.Name, g.Hypervisor) }
-func (g guest) extraVolume() string { return g.domain() + "_extra" }
+func (g guest) extraVolume() string { return model.ExtraVolume(g.Name, g.Hypervisor) }
 func (g guest) seedVolume() string  { return g.domain() + "_seed.iso" } // a cdrom by its suffix
 func (g guest) seedPath() string    { return path.Join(g.pool, g.seedVolume()) }

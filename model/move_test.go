@@ -1,0 +1,171 @@
+package model
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNextMove(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	vm := VM{ID: "0123456789ab", Name: "web", Hypervisor: "pad", MovingTo: "desk", Running: true, Enabled: true}
+	arrived := vm
+	arrived.Hypervisor, arrived.MovingTo, arrived.MovedFrom = "desk", "", "pad"
+	online := func(guests ...Guest) HypervisorStatus {
+		return HypervisorStatus{Agent: AgentOnline, DesiredDigest: "a", AppliedDigest: "a", Guests: guests}
+	}
+	guest := func(s GuestState) Guest { return Guest{ID: vm.ID, State: s} }
+	busy := online(guest(GuestStopped))
+	busy.Run = 7
+	behind := online(guest(GuestStopped))
+	behind.DesiredDigest = "b"
+	off := HypervisorStatus{Agent: AgentOffline}
+	stopped := vm
+	stopped.Running = false
+	arrivedStopped := arrived
+	arrivedStopped.Running = false
+	tests := []struct {
+		name       string
+		vm         VM
+		seen       MoveSeen
+		act, phase string
+	}{
+		{"the guest runs", vm, MoveSeen{From: online(guest(GuestRunning)), To: online()}, MoveNothing, MoveStopping},
+		{"it goes down", vm, MoveSeen{From: online(guest(GuestStopping)), To: online()}, MoveNothing, MoveStopping},
+		{"a run is under way at the source", vm, MoveSeen{From: busy, To: online()}, MoveNothing, MoveStopping},
+		{"the source is behind", vm, MoveSeen{From: behind, To: online()}, MoveNothing, MoveStopping},
+		{"the source is away", vm, MoveSeen{From: off, To: online()}, MoveNothing, MoveWaiting},
+		{"the target is away", vm, MoveSeen{From: online(guest(GuestStopped)), To: off}, MoveNothing, MoveWaiting},
+		{"all is ready", vm, MoveSeen{From: online(guest(GuestStopped)), To: online()}, MoveCopy, MoveCopying},
+		{"it was stopped before", stopped, MoveSeen{From: online(guest(GuestStopped)), To: online()}, MoveCopy, MoveCopying},
+		{"it crashed", vm, MoveSeen{From: online(guest(GuestCrashed)), To: online()}, MoveCopy, MoveCopying},
+		{"its domain is gone", vm, MoveSeen{From: online(), To: online()}, MoveCopy, MoveCopying},
+		{"copying", vm, MoveSeen{From: online(guest(GuestStopped)), To: online(), Copying: true}, MoveNothing, MoveCopying},
+		{"copied", vm, MoveSeen{From: online(guest(GuestStopped)), To: online(), Copied: true}, MoveArrive, MoveArriving},
+		{"copied, and the source went away", vm, MoveSeen{From: off, To: online(), Copied: true}, MoveArrive, MoveArriving},
+		{"failed, too early", vm, MoveSeen{From: online(guest(GuestStopped)), To: online(), Failures: 1, RetryAt: now.Add(time.Second)}, MoveNothing, MoveWaiting},
+		{"failed, again", vm, MoveSeen{From: online(guest(GuestStopped)), To: online(), Failures: 1, RetryAt: now}, MoveCopy, MoveCopying},
+		{"failed for good", vm, MoveSeen{From: online(guest(GuestStopped)), To: online(), Failures: moveTries}, MoveGiveUp, MoveCancelled},
+		{"arrived, no domain yet", arrived, MoveSeen{From: online(), To: online()}, MoveNothing, MoveArriving},
+		{"arrived, not up", arrived, MoveSeen{From: online(), To: online(guest(GuestStopped))}, MoveNothing, MoveArriving},
+		{"arrived, the run goes on", arrived, MoveSeen{From: online(), To: HypervisorStatus{Agent: AgentOnline, Run: 3, Guests: []Guest{guest(GuestRunning)}}}, MoveNothing, MoveArriving},
+		{"arrived and away", arrived, MoveSeen{From: online(), To: off}, MoveNothing, MoveArriving},
+		{"up", arrived, MoveSeen{From: off, To: online(guest(GuestRunning))}, MoveLetGo, MoveReleasing},
+		{"there, as it is wanted stopped", arrivedStopped, MoveSeen{From: off, To: online(guest(GuestStopped))}, MoveLetGo, MoveReleasing},
+	}
+	for _, tt := range tests {
+		if act, phase, _ := NextMove(tt.vm, tt.seen, now); act != tt.act || phase != tt.phase {
+			t.Errorf("%s: %q in phase %q, want %q in %q", tt.name, act, phase, tt.act, tt.phase)
+		}
+	}
+}
+
+// moveLab is a lab with a protected VM on pad, and desk beside it.
+func moveLab(t *testing.T) (*State, map[string][]Disk) {
+	t.Helper()
+	s := NewState()
+	vm := NewVM("web")
+	vm.ID, vm.Hypervisor, vm.Image, vm.Profiles, vm.Protected = "0123456789ab", "pad", "debian", []string{DefaultProfile}, true
+	if err := Edits(Add(NewHypervisor("pad")), Add(NewHypervisor("desk")), Add(Image{Name: "debian", Path: "/d.qcow2"}), Add(vm))(s); err != nil {
+		t.Fatal(err)
+	}
+	return s, map[string][]Disk{"pad": {{VM: vm.ID, Disk: DiskRoot}}}
+}
+
+// A move goes through its revisions without anything lost but the old copy, of
+// a protected VM too.
+func TestMoveLosesNothing(t *testing.T) {
+	s, kept := moveLab(t)
+	step := func(what string, edit Edit) []Impact {
+		t.Helper()
+		after := s.Clone()
+		if err := edit(after); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if err := Check(s, after, kept); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		impacts := Preview(s, after, kept)
+		s = after
+		return impacts
+	}
+	begun := step("begin", MoveTo("web", "desk"))
+	if len(begun) != 1 || begun[0].Action != ActionStop || len(begun[0].DisksLost) > 0 || !strings.Contains(begun[0].String(), "moves to desk with its disks") {
+		t.Errorf("begin: %+v", begun)
+	}
+	if p := Placements(s, "pad", kept["pad"]); len(p) != 1 || p[0].Running || !p[0].Domain {
+		t.Errorf("while it is copied: %+v", p)
+	}
+	for what, edit := range map[string]Edit{
+		"rename":    Change("web", 0, func(vm *VM) error { vm.Name = "www"; return nil }),
+		"rebuild":   Change("web", 0, func(vm *VM) error { vm.Protected = false; vm.Rebuild++; return nil }),
+		"elsewhere": Change("web", 0, func(vm *VM) error { vm.Protected = false; vm.Hypervisor = "desk"; return nil }),
+	} {
+		after := s.Clone()
+		if err := edit(after); err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(s, after, kept); err == nil || !strings.Contains(err.Error(), "is being moved") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, i := range step("arrive", Arrive("web", "desk")) {
+		if len(i.DisksLost) > 0 {
+			t.Errorf("arriving loses a disk: %+v", i)
+		}
+	}
+	if p := Placements(s, "pad", kept["pad"]); len(p) != 1 || !p[0].Copy || p[0].Domain || !p[0].Root {
+		t.Errorf("the old copy: %+v", p)
+	}
+	if p := Placements(s, "desk", nil); len(p) != 1 || !p[0].Domain || !p[0].Running || !p[0].Protected {
+		t.Errorf("the new place: %+v", p)
+	}
+	gone := step("let go", LetGo("web"))
+	if len(gone) != 1 || gone[0].Hypervisor != "pad" || len(gone[0].DisksLost) != 1 || !strings.Contains(gone[0].Note, "old copy") {
+		t.Errorf("let go: %+v", gone)
+	}
+}
+
+func TestMoveRefused(t *testing.T) {
+	s, kept := moveLab(t)
+	small := NewHypervisor("box")
+	small.Platform = PlatformSandbox
+	if err := Edits(Add(small), Change("web", 0, func(vm *VM) error { vm.ExtraDiskGiB, vm.ExtraPool = 1, "fast"; return nil }),
+		Change("pad", 0, func(h *Hypervisor) error { h.Pools = append(h.Pools, Pool{Name: "fast", Path: "/fast"}); return nil }))(s); err != nil {
+		t.Fatal(err)
+	}
+	for want, edit := range map[string]Edit{
+		"is on pad already":       MoveTo("web", "pad"),
+		"no pool":                 MoveTo("web", "desk"),
+		"of another platform":     MoveTo("web", "box"),
+		"nowhere":                 MoveTo("web", "nowhere"),
+		"is not being moved":      CancelMove("web"),
+		"has no domain, and only": Edits(Change("web", 0, func(vm *VM) error { vm.Enabled, vm.ExtraDiskGiB = false, 0; vm.ExtraPool = ""; vm.Protected = false; return nil }), MoveTo("web", "desk")),
+	} {
+		after := s.Clone()
+		err := edit(after)
+		if err == nil {
+			err = Check(s, after, kept)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not said: %v", want, err)
+		}
+	}
+}
+
+func TestReaches(t *testing.T) {
+	s, _ := moveLab(t)
+	st := Status{Hypervisors: map[string]HypervisorStatus{"pad": {Guests: []Guest{{ID: "0123456789ab", Addresses: []string{"127.0.0.1", "fe80::1", "fd00::2", "10.0.0.9/24"}}}}}}
+	if r := Reaches(s, st); len(r) != 1 || r[0] != (Reach{"web", "web-on-pad", "10.0.0.9"}) {
+		t.Errorf("reported: %+v", r)
+	}
+	if r := Reaches(s, Status{}); r[0].Address != "" {
+		t.Errorf("unknown: %+v", r)
+	}
+	vm := s.VMs["web"]
+	vm.IP = "192.168.1.40/24"
+	s.VMs["web"] = vm
+	if r := Reaches(s, st); r[0].Address != "192.168.1.40" {
+		t.Errorf("static: %+v", r)
+	}
+}
