@@ -39,8 +39,8 @@ func volumesOf(vm wire.VM) []volume {
 type volumes struct {
 	f    folder
 	file string
-	mu sync.Mutex
-	m  []volume
+	mu   sync.Mutex
+	m    []volume
 }
 
 func openVolumes(f folder, file string) (*volumes, error) {

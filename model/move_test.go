@@ -135,12 +135,17 @@ func TestMoveRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, edit := range map[string]Edit{
-		"is on pad already":       MoveTo("web", "pad"),
-		"no pool":                 MoveTo("web", "desk"),
-		"of another platform":     MoveTo("web", "box"),
-		"nowhere":                 MoveTo("web", "nowhere"),
-		"is not being moved":      CancelMove("web"),
-		"has no domain, and only": Edits(Change("web", 0, func(vm *VM) error { vm.Enabled, vm.ExtraDiskGiB = false, 0; vm.ExtraPool = ""; vm.Protected = false; return nil }), MoveTo("web", "desk")),
+		"is on pad already":   MoveTo("web", "pad"),
+		"no pool":             MoveTo("web", "desk"),
+		"of another platform": MoveTo("web", "box"),
+		"nowhere":             MoveTo("web", "nowhere"),
+		"is not being moved":  CancelMove("web"),
+		"has no domain, and only": Edits(Change("web", 0, func(vm *VM) error {
+			vm.Enabled, vm.ExtraDiskGiB = false, 0
+			vm.ExtraPool = ""
+			vm.Protected = false
+			return nil
+		}), MoveTo("web", "desk")),
 	} {
 		after := s.Clone()
 		err := edit(after)
