@@ -58,14 +58,14 @@ func (a *agent) serveDisk(ctx context.Context, ch io.ReadWriter, what wire.DiskO
 	case what.Platform == model.PlatformSandbox:
 		return playTaking(ch, lines)
 	case what.Send:
-		return a.virt.sendDisk(ctx, ch, lines, what)
+		return sendDisk(ctx, ch, lines, what, func() error { return a.virt.mustBeOff(ctx, what.VM) })
 	}
 	return a.virt.takeDisk(ctx, ch, lines, what)
 }
 
-// sendDisk sends a disk of a guest that is off.
-func (v *virt) sendDisk(ctx context.Context, w io.Writer, lines *bufio.Reader, what wire.DiskOpen) error {
-	if err := v.mustBeOff(ctx, what.VM); err != nil {
+// sendDisk sends a disk of a guest that is off, which off tells.
+func sendDisk(ctx context.Context, w io.Writer, lines *bufio.Reader, what wire.DiskOpen, off func() error) error {
+	if err := off(); err != nil {
 		return err
 	}
 	path := filepath.Join(what.Folder, what.File)
@@ -109,7 +109,7 @@ func (v *virt) sendDisk(ctx context.Context, w io.Writer, lines *bufio.Reader, w
 	if err != nil {
 		return err
 	}
-	if err := v.mustBeOff(ctx, what.VM); err != nil { // it was started meanwhile
+	if err := off(); err != nil { // it was started meanwhile
 		return err
 	}
 	return sendLine(w, wire.DiskSum{Sum: sum})
