@@ -180,6 +180,9 @@ func convertMap(n ast.MapNode, depth int) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
+		if key.value == "<<" {
+			return nil, at(iter.Key(), "merges a map: write out what is meant")
+		}
 		value, err := convert(iter.Value(), depth+1)
 		if err != nil {
 			return nil, err
@@ -187,7 +190,7 @@ func convertMap(n ast.MapNode, depth int) (*node, error) {
 		if all.find(key.value) != nil {
 			return nil, at(iter.Key(), fmt.Sprintf("has the key %q a second time", key.value))
 		}
-		all.items = append(all.items, item{key: key.value, plain: key.text == key.value, value: value})
+		all.items = append(all.items, item{key: key.value, plain: key.text == key.value && plainKey.MatchString(key.value), value: value})
 	}
 	return all, nil
 }
@@ -209,7 +212,10 @@ func convertTag(n *ast.TagNode, depth int) (*node, error) {
 
 // plainPattern is what can be written without quotes in any place, so that it
 // is of whatever type it was of.
-var plainPattern = regexp.MustCompile(`^[A-Za-z0-9~.+<=/_-][A-Za-z0-9~.:+<=/_-]*$`)
+var plainPattern = regexp.MustCompile(`^[A-Za-z0-9~.+=/_-][A-Za-z0-9~.:+=/_-]*$`)
+
+// plainKey is that for keys, which are read as what they look like.
+var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]*$`)
 
 func convertScalar(n ast.Node) (*node, error) {
 	var value string
