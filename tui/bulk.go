@@ -125,6 +125,8 @@ func (s *vms) several(b binding) func(a *app, rows []*vmRow) tea.Cmd {
 		}
 	case keyRemove.keys[0]:
 		return s.removeAll
+	case keyMoveVM.keys[0]:
+		return func(a *app, rows []*vmRow) tea.Cmd { return moveVMs(a, rows, &s.list) }
 	}
 	return nil
 }

@@ -267,3 +267,20 @@ func TestCopies(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestMovesSeveral moves the marked VMs at once, where there is room.
+func TestMovesSeveral(t *testing.T) {
+	l := newLab()
+	d := drive(t, l, 120, 40)
+	d.press("2", "home", "m")
+	d.see("Move backup to", "thinkpad", "free", "pi5", "room unknown")
+	d.press("esc", "space", "down", "down", "down", "space") // backup and dns, both on nuc
+	d.press("m")
+	d.see("Move 2 VMs to")
+	d.press("down", "down", "enter") // nuc, pi5, thinkpad
+	d.see("Move to thinkpad: 2 VMs?")
+	d.press("esc")
+	if vm := l.State().VMs["dns"]; vm.Hypervisor != "nuc" {
+		t.Errorf("dns is on %s", vm.Hypervisor)
+	}
+}

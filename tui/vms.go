@@ -162,6 +162,7 @@ func vmActions(a *app, row func(a *app) *vmRow) []action {
 		on(details, func(a *app, vm *vmRow) tea.Cmd { return a.open(&vmDetail{name: vm.Name}) }),
 		on(keyConsole, console),
 		on(keyProtect, protect),
+		on(keyMoveVM, func(a *app, vm *vmRow) tea.Cmd { return moveVMs(a, []*vmRow{vm}, &list{}) }),
 		on(keySalt, func(a *app, vm *vmRow) tea.Cmd { return a.open(&saltScreen{name: vm.Name}) }),
 		on(keyReapply, func(a *app, vm *vmRow) tea.Cmd { return reapply(a, vm.Name) }),
 	}
