@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"weak"
 
 	"homelab/model"
 )
@@ -22,8 +24,12 @@ type cache struct {
 	metered  bool // something measures
 }
 
-// vmTable is the VMs with their guests.
+// vmTable is the VMs with their guests. It is never changed, so that sessions
+// share it.
 type vmTable struct {
+	of   *model.State // and what is observed: what it was made of
+	seen model.Status
+
 	vms []vmRow          // by name
 	at  map[string][]int // by hypervisor, indices into vms
 }
@@ -60,10 +66,10 @@ type guest struct {
 // VMs there are.
 func look(lab Lab, prev *cache) *cache {
 	c := &cache{state: lab.State(), status: lab.Status()}
-	if prev != nil && prev.state == c.state && sameGuests(prev.status, c.status) {
+	if prev != nil && prev.vmTable.holds(c.state, c.status) {
 		c.vmTable = prev.vmTable
 	} else {
-		c.vmTable = tableOf(c.state, c.status)
+		c.vmTable = sharedTable(c.state, c.status)
 	}
 	active := c.state.ActiveProfile()
 	for _, name := range model.Names(c.state.Hypervisors) {
@@ -81,9 +87,32 @@ func sameGuests(a, b model.Status) bool {
 	})
 }
 
+// holds tells whether a table is what these make.
+func (t *vmTable) holds(s *model.State, status model.Status) bool {
+	return t.of == s && sameGuests(t.seen, status)
+}
+
+// newest is the table that was made last, for as long as a session shows it.
+// With 1,000 VMs a table takes more than half a MiB.
+var newest struct {
+	sync.Mutex
+	table weak.Pointer[vmTable]
+}
+
+func sharedTable(s *model.State, status model.Status) *vmTable {
+	newest.Lock()
+	defer newest.Unlock()
+	if t := newest.table.Value(); t != nil && t.holds(s, status) {
+		return t
+	}
+	t := tableOf(s, status)
+	newest.table = weak.Make(t)
+	return t
+}
+
 func tableOf(s *model.State, status model.Status) *vmTable {
 	active, names := s.ActiveProfile(), model.Names(s.VMs)
-	t := &vmTable{vms: make([]vmRow, 0, len(names)), at: map[string][]int{}}
+	t := &vmTable{of: s, seen: status, vms: make([]vmRow, 0, len(names)), at: map[string][]int{}}
 	for i, name := range names {
 		vm := s.VMs[name]
 		row := vmRow{VM: vm, guest: guestOf(vm, active, status.Hypervisors[vm.Hypervisor])}
