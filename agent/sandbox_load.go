@@ -26,7 +26,7 @@ func (s sandbox) Load(ctx context.Context, m wire.Manifest, load *model.Load) er
 		return err
 	}
 	memory := st.memory()
-	load.Simulated = true
+	load.Simulated, load.CPUPercent = true, 1 // the machine is another one than this
 	sum, disks := 0, 0
 	for _, g := range guests {
 		vm, ok := vmIn(m, g.ID)
@@ -39,7 +39,7 @@ func (s sandbox) Load(ctx context.Context, m wire.Manifest, load *model.Load) er
 		load.CPUPercent += made.CPUPercent / 2
 	}
 	load.MemoryMiB = max(load.MemoryMiB, sum*5/4)
-	load.CPUPercent, load.MemoryUsedMiB = min(load.CPUPercent+1, 97), min(600+sum, load.MemoryMiB*95/100)
+	load.CPUPercent, load.MemoryUsedMiB = min(load.CPUPercent, 97), min(600+sum, load.MemoryMiB*95/100)
 	load.Load1 = math.Round(float64(load.CPUPercent)/2.5) / 10
 	load.Load5, load.Load15 = load.Load1, load.Load1
 	for _, p := range m.Pools {
