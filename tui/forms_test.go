@@ -84,6 +84,23 @@ func TestImageFormKnowsDistributions(t *testing.T) {
 	}
 }
 
+func TestPruneImages(t *testing.T) {
+	lab := newLab()
+	hv := lab.status.Hypervisors["thinkpad"]
+	hv.Images = []model.ImageFile{{Image: "debian-13", Volume: "debian-13-abc.qcow2", Bytes: 400 << 20, Used: true}, {Image: "old", Volume: "old-abc.qcow2", Bytes: 300 << 20}}
+	lab.status.Hypervisors["thinkpad"] = hv
+	d := drive(t, lab, 120, 30)
+	d.press("5")
+	d.press("P")
+	d.see("image alpine-3.22 is removed: no VM is made from it", "thinkpad: old-abc.qcow2 of image old, 300MiB, is removed")
+	d.press("y")
+	d.see("removed, 300MiB of files")
+	d.gone("alpine-3.22")
+	if got := lab.ordered(); !slices.Equal(got, []string{"prune thinkpad [old-abc.qcow2]"}) {
+		t.Errorf("ordered %q", got)
+	}
+}
+
 func TestOutletForm(t *testing.T) {
 	lab := newLab()
 	d := drive(t, lab, 100, 30)

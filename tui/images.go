@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"context"
+	"errors"
 	"strconv"
 
 	tea "charm.land/bubbletea/v2"
@@ -52,7 +54,45 @@ func (s *images) actions(a *app) []action {
 		on(keyRemove, func(a *app, name string) tea.Cmd {
 			return a.propose(change{title: "Remove image " + name, verb: "remove it", least: stops, edit: model.Remove[model.Image](name)})
 		}),
+		{binding: keyPrune, do: prune},
 	}
+}
+
+// prune asks whether what nothing uses is to be removed.
+func prune(a *app) tea.Cmd {
+	u := model.FindUnused(a.cache.state, a.cache.status)
+	if u.None() {
+		return a.say(inkDim, signNone, "every image is used; nothing to remove")
+	}
+	var lines []line
+	for _, l := range u.Lines() {
+		lines = append(lines, text(inkText, l))
+	}
+	a.overlay = &confirm{title: "Remove what no VM and no disk uses?", verb: "remove it", level: stops, lines: lines, do: func(a *app) tea.Cmd {
+		return a.async(func(ctx context.Context) done {
+			err := pruneUnused(ctx, a.lab, u)
+			return func(a *app) tea.Cmd {
+				if err != nil {
+					return a.fail(err)
+				}
+				return a.say(inkGood, signDone, "removed, "+model.SizeOf(u.Bytes)+" of files")
+			}
+		})
+	}}
+	return nil
+}
+
+func pruneUnused(ctx context.Context, lab Lab, u model.Unused) error {
+	if len(u.Images) > 0 {
+		if _, err := lab.Commit(ctx, "dashboard: prune images", u.Forget()); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for hv, files := range u.On() {
+		errs = append(errs, lab.PruneImages(ctx, hv, files))
+	}
+	return errors.Join(errs...)
 }
 
 func (s *images) draw(a *app, w, h int) []line {

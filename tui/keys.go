@@ -84,6 +84,7 @@ var (
 	keyDetails       = bind("i", "details", "all that is known of it", "i")
 	keyNew           = bind("n", "new", "add one").by(model.RoleAdmin)
 	keyRemove        = bind("d", "remove", "remove; asks, and wants the name typed where disks are lost", "d", "delete").by(model.RoleAdmin)
+	keyPrune         = bind("P", "prune", "remove images and files of images that nothing uses; lists them and asks").by(model.RoleAdmin)
 	keyEnable        = bind("z", "enable", "enable or disable: with or without a guest; disks are kept").by(model.RoleOperator)
 	keyRunning       = bind("s", "start/stop", "start or stop the guest").by(model.RoleOperator)
 	keyProtect       = bind("x", "", "protect, or lift the protection: nothing may remove a protected VM's disks").by(model.RoleAdmin)

@@ -68,6 +68,9 @@ type Lab interface {
 	SetSecret(ctx context.Context, via, outlet, field, value string) error
 	// Config renders the config of a hypervisor, as a tar; that takes a while.
 	Config(hypervisor string) ([]byte, error)
+	// PruneImages has a hypervisor's agent remove files that it made of images,
+	// unless something uses them.
+	PruneImages(ctx context.Context, hypervisor string, files []string) error
 	// StartRun starts a plan or an apply at once.
 	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
 	// Approve lets a waiting run apply its plan.

@@ -293,6 +293,10 @@ func (l *fakeLab) Config(hypervisor string) ([]byte, error) {
 	return b.Bytes(), t.Close()
 }
 
+func (l *fakeLab) PruneImages(_ context.Context, hv string, files []string) error {
+	return l.order("prune %s %v", hv, files)
+}
+
 func (l *fakeLab) StartRun(_ context.Context, hv string, kind model.RunKind) (model.Run, error) {
 	return model.Run{ID: 99, Hypervisor: hv, Kind: kind}, l.order("%s %s", kind, hv)
 }

@@ -122,7 +122,7 @@ func (s *session) imageFiles(name string) []pair {
 
 // fileWords says how large an image's file is, and what is to be known of it.
 func fileWords(f model.ImageFile) string {
-	text := f.Volume + ", " + size(f.Bytes)
+	text := f.Volume + ", " + model.SizeOf(f.Bytes)
 	switch {
 	case f.Partial:
 		text += ", fetched in part"

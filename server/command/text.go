@@ -96,19 +96,6 @@ func mib(n int) string {
 
 func gib(n int) string { return fmt.Sprintf("%dGiB", n) }
 
-// size writes a number of bytes.
-func size(n int64) string {
-	switch {
-	case n >= 10<<30:
-		return fmt.Sprintf("%dGiB", n>>30)
-	case n >= 1<<20:
-		return fmt.Sprintf("%dMiB", n>>20)
-	case n >= 1<<10:
-		return fmt.Sprintf("%dKiB", n>>10)
-	}
-	return fmt.Sprintf("%dB", n)
-}
-
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
