@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -22,12 +24,18 @@ func openDemo(t *testing.T, w, h int) *terminal {
 		}
 	}
 	l := &lab{t: t, dir: t.TempDir()}
-	l.start("demo", "demo", "--headless", "--listen", "127.0.0.1:0", "--data", filepath.Join(l.dir, "demo"))
-	config := filepath.Join(l.dir, "demo", "ssh")
+	l.start("demo", "demo", "--headless", "--listen", "127.0.0.1:0")
+	var config string
 	l.eventually("the demo answers", time.Minute, func() error {
-		if _, err := os.Stat(config); err != nil {
+		said, err := os.ReadFile(filepath.Join(l.dir, "demo.log"))
+		if err != nil {
 			return err
 		}
+		var found bool
+		if _, config, found = strings.Cut(string(said), "ssh -F "); !found {
+			return errors.New("it has not said how to connect")
+		}
+		config, _, _ = strings.Cut(config, " demo")
 		return exec.Command("ssh", "-F", config, "demo", "help").Run()
 	})
 	return openTerminal(t, w, h, "ssh", "-F", config, "-t", "demo")
@@ -102,9 +110,7 @@ func TestEvening(t *testing.T) {
 	x.gone("leave it as it is")
 	x.press("1")
 	x.see("MACHINES UP", "12 of 12", "profile default")
-	for _, name := range []string{"rack", "desktop", "thinkpad"} {
-		x.row(name, "online", "in sync")
-	}
+	x.within(2*time.Minute, "all of them, and the detail of one, in sync", func(s string) bool { return strings.Count(s, "✓ in sync") == 4 })
 	x.see("All is well")
 	x.picture("dashboard")
 
@@ -120,11 +126,7 @@ func TestEvening(t *testing.T) {
 	x.resize(40, 12)
 	x.press("1")
 	x.row("GUESTS", "STATE")
-	x.press("o") // what it would ask
-	x.see("shut down", "backup")
 	x.picture("phone")
-	x.press("esc")
-	x.gone("shut down")
 	x.press("q")
 	x.closed()
 }
