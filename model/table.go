@@ -26,6 +26,8 @@ type objects interface {
 	names(s *State) []string
 	get(s *State, name string) (any, bool)
 	merge(s, from *State, prune bool)
+	fresh(name string) any
+	read(into, now *State, raw json.RawMessage) error
 }
 
 var tables = []objects{

@@ -1,54 +1,128 @@
 package command
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"homelab/model"
 )
 
-// exportJSON is the desired state without who may connect and without secrets.
-type exportJSON struct {
-	Format      string             `json:"format"`
-	Revision    uint64             `json:"revision"`
-	Settings    model.Settings     `json:"settings"`
-	Profiles    []model.Profile    `json:"profiles"`
-	Images      []model.Image      `json:"images"`
-	Outlets     []model.Outlet     `json:"outlets"`
-	SaltMasters []model.SaltMaster `json:"salt_masters"`
-	Hypervisors []model.Hypervisor `json:"hypervisors"`
-	Shares      []model.Share      `json:"shares"`
-	Roles       []model.GuestRole  `json:"roles"`
-	VMs         []model.VM         `json:"vms"`
-}
-
 // exportFormat names the form of an export and its version.
-const exportFormat = "homelab/1"
+const exportFormat = "homelab/2"
+
+const exportHead = `# The desired state of a home lab, to read, to keep and to change: import < FILE takes it in, import --dry-run says
+# what that would do. Who may connect is not in it. A secret is *** here, or named in an outlet's secrets, and stays
+# where it is known.
+`
 
 func exportCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
-		Short: "The desired state in JSON, to read and to keep",
-		Long: `Write the desired state in JSON: settings, profiles, images, outlets, Salt
-masters, hypervisors, shares, roles and VMs. Who may connect is left out, and secrets are
-hidden; the whole, to restore, is in a backup.`,
-		Example: "export > lab.json",
+		Short: "The desired state as one file, to read and to keep",
+		Long: `Write the desired state as one YAML file: settings, profiles, images, outlets,
+Salt masters, hypervisors, VMs, shares and roles, each by name, so that a lab can
+live in git. import takes it back: the same file changes nothing.
+
+Who may connect is left out, and so are orders of the moment, such as what power
+is wanted. Secrets are hidden, and stay where they are known; all of it, to
+restore, is in a backup.`,
+		Example: "export > lab.yaml",
 		Args:    exactly(),
 	}
-	_ = cmd.Flags().Bool("json", true, "always: the answer is JSON")
+	asJSON := cmd.Flags().Bool("json", false, "the same in JSON")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		st := s.state()
-		open := values(st.Outlets)
-		for i := range open {
-			open[i] = withoutSecrets(open[i])
+		sections, err := model.Document(withoutAnySecret(s.state()))
+		if err != nil {
+			return err
 		}
-		return s.printJSON(exportJSON{
-			Format: exportFormat, Revision: st.Revision, Settings: st.Settings,
-			Profiles: values(st.Profiles), Images: values(st.Images), Outlets: open,
-			SaltMasters: values(st.SaltMasters), Hypervisors: values(st.Hypervisors),
-			Shares: values(st.Shares), Roles: values(st.Roles), VMs: values(st.VMs),
-		})
+		doc := yaml.MapSlice{{Key: "format", Value: exportFormat}}
+		tree := map[string]any{"format": exportFormat}
+		for _, sec := range sections {
+			var value any = sec.Objects
+			if sec.Kind == model.KindSettings {
+				value = sec.Objects[0]
+			} else if sec.Objects == nil {
+				value = []json.RawMessage{}
+			}
+			tree[sec.Key] = value
+			text, err := json.Marshal(value)
+			if err != nil {
+				return err
+			}
+			in, err := inOrder(json.NewDecoder(bytes.NewReader(text)))
+			if err != nil {
+				return err
+			}
+			doc = append(doc, yaml.MapItem{Key: sec.Key, Value: in})
+		}
+		if *asJSON {
+			return s.printJSON(tree)
+		}
+		text, err := yaml.MarshalWithOptions(doc, yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
+		if err != nil {
+			return err
+		}
+		write(s.io.Out, exportHead+string(text))
+		return nil
 	}
 	return cmd
+}
+
+// withoutAnySecret is a state whose objects are as everybody may see them.
+func withoutAnySecret(st *model.State) *model.State {
+	st = st.Clone()
+	for name, o := range st.Outlets {
+		st.Outlets[name] = withoutSecrets(o)
+	}
+	return st
+}
+
+// inOrder reads a JSON value whose objects keep the order of their fields.
+func inOrder(dec *json.Decoder) (any, error) {
+	dec.UseNumber()
+	tok, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch tok {
+	case json.Delim('{'):
+		m := yaml.MapSlice{}
+		for dec.More() {
+			key, err := dec.Token()
+			if err != nil {
+				return nil, err
+			}
+			value, err := inOrder(dec)
+			if err != nil {
+				return nil, err
+			}
+			m = append(m, yaml.MapItem{Key: fmt.Sprint(key), Value: value})
+		}
+		_, err := dec.Token()
+		return m, err
+	case json.Delim('['):
+		list := []any{}
+		for dec.More() {
+			value, err := inOrder(dec)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		_, err := dec.Token()
+		return list, err
+	}
+	if n, ok := tok.(json.Number); ok {
+		if whole, err := n.Int64(); err == nil {
+			return whole, nil
+		}
+		return n.Float64()
+	}
+	return tok, nil
 }
 
 // values are a map's values in the order of their names.

@@ -9,10 +9,10 @@ import (
 )
 
 func importCommand(s *session) *cobra.Command {
-	return parent(
-		&cobra.Command{Use: "import", Short: "Take over what another program knew"},
+	return importFile(s, parent(
+		&cobra.Command{Use: "import", Short: "Take in an export, or what another program knew"},
 		importHomelabmanager(s),
-	)
+	))
 }
 
 const maxDump = 16 << 20
