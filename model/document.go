@@ -14,13 +14,13 @@ import (
 type Section struct {
 	Key     string // such as "vms"; the settings' has one object
 	Kind    Kind
-	Objects []json.RawMessage // in the order of their names, their fields in that of the type
+	Objects []json.RawMessage // in the order of their names, each with its name first
 }
 
 // unwritten are the fields that are no part of a document: what the store
 // keeps, who may connect, and orders of the moment, which [Merge] leaves alone.
 var unwritten = []string{
-	"version", "created", "changed", "user_ca", "hold",
+	"version", "created", "changed", "user_ca", "revoked", "hold",
 	"power_wanted", "power_by", "power_at", "power_why", "power_by_hand", "power_cycle",
 }
 
@@ -66,19 +66,27 @@ func written(data []byte, fresh any) ([]byte, error) {
 	if err := json.Unmarshal(text, &usual); err != nil {
 		return nil, err
 	}
-	out := []byte{'{'}
+	var name, rest []byte
 	err = fields(data, func(key string, value json.RawMessage) error {
+		if value[0] == '{' {
+			if value, err = written(value, struct{}{}); err != nil {
+				return err
+			}
+		}
 		if slices.Contains(unwritten, key) || blank(value) && blank(usual[key]) {
 			return nil
 		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
 		k, _ := json.Marshal(key)
-		out = append(append(append(out, k...), ':'), value...)
+		field := append(append(append(k, ':'), value...), ',')
+		if key == "name" {
+			name = field
+		} else {
+			rest = append(rest, field...)
+		}
 		return nil
 	})
-	return append(out, '}'), err
+	all := bytes.TrimSuffix(append(name, rest...), []byte(","))
+	return append(append([]byte{'{'}, all...), '}'), err
 }
 
 // fields hands over the fields of a JSON object in their order.
@@ -128,12 +136,12 @@ func ReadDocument(sections map[string]json.RawMessage, now *State) (*State, erro
 		for _, name := range t.names(now) {
 			t.remove(from, name)
 		}
-		objects := []json.RawMessage{raw}
-		if t.kind() != KindSettings {
-			if err := json.Unmarshal(raw, &objects); err != nil {
-				errs = append(errs, fmt.Errorf("%s is no list", key))
-				continue
-			}
+		var objects []json.RawMessage
+		if t.kind() == KindSettings {
+			objects = append(objects, raw)
+		} else if err := json.Unmarshal(raw, &objects); err != nil {
+			errs = append(errs, fmt.Errorf("%s is no list", key))
+			continue
 		}
 		for i, raw := range objects {
 			if err := t.read(from, now, raw); err != nil {

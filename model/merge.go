@@ -99,7 +99,7 @@ func (t table[T]) merge(s, from *State, prune bool) {
 
 func (settingsTable) merge(s, from *State, _ bool) {
 	meta := s.Settings.Meta
-	ca := s.Settings.UserCA
+	ca, revoked := s.Settings.UserCA, s.Settings.Revoked // who may connect stays
 	s.Settings = from.Settings
-	s.Settings.Meta, s.Settings.UserCA = meta, ca // who may connect stays
+	s.Settings.Meta, s.Settings.UserCA, s.Settings.Revoked = meta, ca, revoked
 }

@@ -66,7 +66,7 @@ func (s *session) readExport(text []byte) (*model.State, error) {
 	}
 	var doc map[string]json.RawMessage
 	if err := json.Unmarshal(tree, &doc); err != nil || doc["format"] == nil {
-		return nil, usagef("this is no file that export wrote: it has no format")
+		return nil, &usageError{err: errors.New("this is no file that export wrote: it has no format"), hint: "the dump of homelabmanager is taken over by: import homelabmanager"}
 	}
 	if f := strings.Trim(strings.TrimSpace(string(doc["format"])), `"`); f != exportFormat {
 		return nil, fmt.Errorf("the file has the format %q, and this server reads %s", cut(f, 40), exportFormat)

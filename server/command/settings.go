@@ -13,7 +13,7 @@ import (
 
 func settingsCommand(s *session) *cobra.Command {
 	return parent(
-		&cobra.Command{Use: "settings", Aliases: []string{"setting"}, Short: "What all guests share"},
+		&cobra.Command{Use: "settings", Aliases: []string{"setting"}, Short: "How the lab behaves, in one place"},
 		showSettings(s), setSettings(s), settingsNotify(s),
 	)
 }
