@@ -26,7 +26,7 @@ import (
 // command that is not here fails the test.
 var tried = map[string]string{
 	"agent invite": "box", "agent binaries": "", "agent list": "", "agent update": "box", "agent upload": "< x", "agent revoke": "joined --yes", "apply": "box", "approve": "RUN", "backup": "", "cancel": "RUN",
-	"completion": "bash", "config": "box", "console": "web", "export": "", "help": "", "history": "", "hold": "box --dry-run", "hostkey": "", "hostkey rotate": "",
+	"completion": "bash", "config": "box", "console": "web", "export": "", "help": "", "history": "", "hold": "box --dry-run", "hostkey": "", "hosts": "", "ssh-config": "", "hostkey rotate": "",
 	"hypervisor add": "new --dry-run", "hypervisor edit": "box --address 10.0.0.9 --dry-run", "hypervisor list": "", "hypervisor remove": "joined --dry-run", "hypervisor show": "box",
 	"image add": "new --path /srv/i.qcow2 --dry-run", "image edit": "img --path /srv/j.qcow2 --dry-run", "image list": "", "image presets": "",
 	"image prune": "--yes", "image remove": "img --dry-run", "image show": "img", "import homelabmanager": "< [{\"model\":\"resources.hypervisor\",\"pk\":1,\"fields\":{\"name\":\"h\"}}]",
@@ -42,7 +42,7 @@ var tried = map[string]string{
 	"settings notify set": "--per-hour 3 --dry-run", "settings notify show": "", "settings notify test": "", "settings set": "--timezone Europe/Amsterdam --dry-run", "settings show": "",
 	"share add": "new --server 10.0.0.4 --export /srv --mount /srv --dry-run", "share edit": "media --export /srv/m --dry-run", "share list": "", "share remove": "media --dry-run", "share show": "media",
 	"undo": "REVISION --dry-run", "user add": "new --dry-run", "user edit": "vera --role operator --dry-run", "user list": "", "user remove": "vera --dry-run --yes",
-	"vm add": "new --image img --hypervisor box --dry-run", "vm adopt": "web --yes", "vm disable": "web --dry-run --yes", "vm edit": "web --memory 2GiB --dry-run --yes", "vm enable": "idle --dry-run", "vm list": "", "vm protect": "web --dry-run",
+	"vm add": "new --image img --hypervisor box --dry-run", "vm adopt": "web --yes", "vm disable": "web --dry-run --yes", "vm edit": "web --memory 2GiB --dry-run --yes", "vm enable": "idle --dry-run", "vm list": "", "vm move": "web --to joined --dry-run --yes", "vm protect": "web --dry-run",
 	"vm rebuild": "web --dry-run --yes", "vm remove": "web --dry-run --yes", "vm restart": "web", "vm show": "web", "vm start": "idle --dry-run", "vm stop": "web --dry-run --yes",
 	"vm unprotect": "safe --dry-run", "watch": "",
 }

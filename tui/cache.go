@@ -162,6 +162,8 @@ func guestOf(vm model.VM, active string, st model.HypervisorStatus) guest {
 	wanted := vm.Enabled && slices.Contains(vm.Profiles, active)
 	g, found := st.Guest(vm.ID)
 	switch {
+	case vm.MovingTo != "" || vm.MovedFrom != "" && g.State != model.GuestRunning:
+		return guest{"moving", signHalf, inkBusy, g.State == model.GuestRunning}
 	case st.Agent != model.AgentOnline && wanted && st.Power == model.PowerOff:
 		return guest{"off", signOff, inkDim, false}
 	case st.Agent != model.AgentOnline && wanted:

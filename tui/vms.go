@@ -237,6 +237,20 @@ func conflictLine(vm *vmRow) line {
 	return text(inkBad, "a domain of that name is not ours: vm adopt "+vm.Name)
 }
 
+// placeOf is where a VM is, and how far its move to another place is.
+func placeOf(a *app, vm *vmRow) string {
+	st, moving := a.cache.status.Moves[vm.ID]
+	switch {
+	case !moving || vm.MovingTo == "" && vm.MovedFrom == "":
+		return vm.Hypervisor
+	case st.Phase == model.MoveCopying && st.Total > 0:
+		return fmt.Sprintf("%s, moves to %s: copying %s disk, %d of %d MiB", st.From, st.To, st.Disk, st.Done>>20, st.Total>>20)
+	case st.Note != "":
+		return fmt.Sprintf("%s, moves to %s: waiting %s", st.From, st.To, st.Note)
+	}
+	return fmt.Sprintf("%s, moves to %s: %s", st.From, st.To, st.Phase)
+}
+
 // vmPane is the detail of a VM, in lines of label and value.
 func vmPane(a *app, vm *vmRow, w int) []line {
 	ip := vm.IP
@@ -248,7 +262,7 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		text(inkName, " "+vm.Name),
 		fact("guest", line{{vm.guest.sign + " " + vm.guest.word, vm.guest.ink}}),
 		fact("wanted", text(inkText, wanted)),
-		fact("on", text(inkText, vm.Hypervisor)),
+		fact("on", text(inkText, placeOf(a, vm))),
 		fact("profiles", text(inkText, strings.Join(vm.Profiles, ", "))),
 		fact("role", text(inkText, orNone(vm.Role))),
 		fact("shares", text(inkText, orNone(strings.Join(vm.Shares, ", ")))),

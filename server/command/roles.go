@@ -13,10 +13,10 @@ import (
 // two together, and fails for a command that is in no list.
 var needs = map[model.Role][]string{
 	model.RoleViewer: {
-		"agent binaries", "agent list", "completion", "export", "help", "history", "hostkey", "hypervisor list", "hypervisor show", "image list", "image presets",
+		"agent binaries", "agent list", "completion", "export", "help", "history", "hostkey", "hosts", "hypervisor list", "hypervisor show", "image list", "image presets",
 		"image show", "key list", "logs", "open", "outlet list", "outlet show", "pool list", "power status", "profile list", "profile show",
 		"role list", "role show", "run list", "run show", "salt master list", "salt master show", "salt status",
-		"settings notify show", "settings show", "share list", "share show", "user list", "vm list", "vm show", "watch",
+		"settings notify show", "settings show", "share list", "share show", "ssh-config", "user list", "vm list", "vm show", "watch",
 	},
 	model.RoleOperator: {
 		"apply", "approve", "cancel", "console", "hold", "outlet cycle", "outlet off", "outlet on", "outlet test", "plan", "power cycle", "power off",
@@ -28,7 +28,7 @@ var needs = map[model.Role][]string{
 		"outlet edit", "outlet remove", "pool add", "pool edit", "pool remove", "profile activate", "profile add", "profile edit",
 		"profile remove", "restore", "role edit", "role remove", "salt accept", "salt master add", "salt master edit",
 		"salt master remove", "salt setup", "settings notify set", "settings notify test", "settings set", "share add", "share edit",
-		"share remove", "user add", "user edit", "user remove", "vm add", "vm adopt", "vm edit", "vm protect", "vm rebuild", "vm remove",
+		"share remove", "user add", "user edit", "user remove", "vm add", "vm adopt", "vm edit", "vm move", "vm protect", "vm rebuild", "vm remove",
 		"vm unprotect",
 	},
 }

@@ -23,6 +23,7 @@ type vmStatus struct {
 	Load      *model.GuestLoad  `json:"load,omitempty"`  // of a guest that runs
 	Drift     []model.Drift     `json:"drift,omitempty"` // how it is not what was applied
 	Salt      *model.SaltStatus `json:"salt,omitempty"`  // of one that has a master
+	Move      *model.MoveStatus `json:"move,omitempty"`  // how far its move is, or how the last one ended
 }
 
 type vmJSON struct {
@@ -132,6 +133,9 @@ func (p *picture) vmStatus(st *model.State, vm model.VM) vmStatus {
 	}
 	if minion, ok := p.minion(st, vm); ok {
 		out.Salt = &minion
+	}
+	if move, ok := p.Moves[vm.ID]; ok {
+		out.Move = &move
 	}
 	return out
 }

@@ -136,6 +136,10 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 		{"name", cell{text: vm.Name}},
 		{"state", s.observed().vmCell(st, vm)},
 	}
+	if vm.MovingTo != "" || vm.MovedFrom != "" {
+		move := s.observed().Moves[vm.ID]
+		pairs = append(pairs, pair{"moves", cell{text: or(vm.MovedFrom, vm.Hypervisor) + " to " + or(vm.MovingTo, vm.Hypervisor) + ": " + or(moveText(move, true), "about to begin")}})
+	}
 	pairs = append(pairs, s.guestDetail(st, vm)...)
 	return append(pairs, []pair{
 		{"hypervisor", carrierCell(st, vm)},
