@@ -27,7 +27,7 @@ type bench struct {
 func newBench(t *testing.T) *bench { return newBenchOf(t, "thinkpad", "guest") }
 
 // newBenchOf is a bench beside which others can work on the same libvirt.
-func newBenchOf(t *testing.T, hypervisor, image string) *bench {
+func newBenchOf(t testing.TB, hypervisor, image string) *bench {
 	t.Helper()
 	uri, rc, guest := os.Getenv("HOMELAB_LIBVIRT_URI"), os.Getenv("HOMELAB_LIBVIRT_TERRAFORMRC"), os.Getenv("HOMELAB_LIBVIRT_GUEST")
 	if uri == "" || rc == "" || guest == "" {
