@@ -69,6 +69,9 @@ func (s *State) Drifted(hypervisor string, guests []Guest, gone []Disk, before [
 		all = append(all, d)
 	}
 	for _, vm := range s.VMsOn(hypervisor) {
+		if vm.MovingTo != "" {
+			continue // it is off while its disks are copied
+		}
 		for _, disk := range gone {
 			if disk.VM == vm.ID {
 				add(Drift{VM: vm.Name, What: DriftDiskGone, Disk: disk.Disk})

@@ -22,6 +22,7 @@ func TestDrift(t *testing.T) {
 		{what: "its agent is away", guest: &Guest{State: GuestUnknown}},
 		{what: "disabled and gone", change: func(vm *VM) { vm.Enabled = false }},
 		{what: "of another profile and gone", change: func(vm *VM) { vm.Profiles = []string{"weekend"} }},
+		{what: "off while it is moved", change: func(vm *VM) { vm.MovingTo = "other" }, guest: &Guest{State: GuestStopped}},
 		{what: "powered itself off", guest: &Guest{State: GuestStopped}, want: DriftStopped, mends: true},
 		{what: "crashed", guest: &Guest{State: GuestCrashed}, want: DriftStopped, mends: true},
 		{what: "found before", guest: &Guest{State: GuestStopped}, want: DriftStopped, mends: true, earlier: true},
