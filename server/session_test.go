@@ -61,7 +61,7 @@ func (x *terminal) ended(t *testing.T) int {
 
 // open opens a dashboard on a connection; a reader other than nil takes what
 // is sent.
-func open(t *testing.T, c *gossh.Client, width, height int) *terminal {
+func open(t testing.TB, c *gossh.Client, width, height int) *terminal {
 	t.Helper()
 	s, err := c.NewSession()
 	if err != nil {
