@@ -283,7 +283,7 @@ func TestConsoleOfDashboard(t *testing.T) {
 		x.forget()
 		x.types(t, "\x1dq")
 		x.types(t, "7")
-		eventually(t, "the dashboard hears its first key", x.shows("user root added"))
+		eventually(t, "the dashboard hears its first key", x.shows("homelab · History"))
 		eventually(t, "the channel is closed", guest.heard.ended)
 		x.forget()
 	}
