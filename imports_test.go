@@ -12,7 +12,7 @@ import (
 // layers says what each of our packages may import of the others; a package
 // that is not named here fails the test, so that a new one gets its rule.
 var layers = map[string][]string{
-	"homelab":                  {"agent", "agent/wire", "server", "server/demo", "model", "model/store"},
+	"homelab":                  {"agent", "agent/wire", "server", "server/demo", "server/local", "model", "model/store"},
 	"homelab/model":            {},
 	"homelab/model/userdata":   {"model"},
 	"homelab/model/store":      {"model", "model/userdata"},
@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"homelab/server/salt":      {"model"},
 	"homelab/server/terraform": {"agent/wire", "model", "model/userdata"},
 	"homelab/server/command":   {"agent/wire", "model"},
+	"homelab/server/local":     {"agent/wire", "model/store"},
 	"homelab/server/demo":      {"model", "model/store", "server"},
 	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "server/command", "server/salt", "server/terraform"},
 }

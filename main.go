@@ -22,6 +22,7 @@ import (
 	"homelab/model"
 	"homelab/server"
 	"homelab/server/demo"
+	"homelab/server/local"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -37,16 +38,13 @@ func run(args []string) int {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "error:", err)
-	var usage *usageError
+	var usage *local.UsageError
 	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
 		fmt.Fprintln(os.Stderr, "see `homelab --help`")
 		return 2
 	}
 	return 1
 }
-
-// usageError is a wrong call, as opposed to a failure.
-type usageError struct{ error }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -62,19 +60,12 @@ commands. To see it all on this machine: ` + "`homelab demo`" + `.`,
 		Args:          cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_ = cmd.Help()
-			return &usageError{errors.New("say which command: serve, agent, demo, install, uninstall, check or version")}
+			return local.Usage(errors.New("say which command: serve, agent, demo, install, uninstall, check or version"))
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newServe(), newAgent(), newDemo(), newInstall(), newUninstall(), newCheck(), newVersion())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return local.Usage(err) })
+	root.AddCommand(newServe(), newAgent(), newDemo(), local.Install(join), local.Uninstall(), local.Check(), local.Version())
 	return root
-}
-
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return &usageError{fmt.Errorf("`%s` takes no argument %q", cmd.CommandPath(), args[0])}
-	}
-	return nil
 }
 
 func newServe() *cobra.Command {
@@ -94,7 +85,7 @@ of its database, which is kept aside. Started by root on the data of another use
 With --recover-admin, while no server runs, it lets the public keys of a file in as an admin's and ends: for who locked
 themselves out.`,
 		Example: "  homelab serve --listen :22 --data /var/lib/homelab\n  homelab serve --restore homelab.db",
-		Args:    noArgs,
+		Args:    local.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if admin != "" {
 				return server.RecoverAdmin(data, admin, cmd.OutOrStdout())
@@ -131,11 +122,11 @@ func serve(ctx context.Context, listen, metrics, restore string, opts server.Opt
 			return listenError(metrics, "--metrics", err)
 		}
 	}
-	opts.Listener, opts.Version, opts.Out = ln, version(), os.Stdout
+	opts.Listener, opts.Version, opts.Out = ln, local.ReadBuild().Version, os.Stdout
 	opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	err = becomeOwner(opts.Data) // what needed root is done
+	err = local.BecomeOwner(opts.Data) // what needed root is done
 	if err == nil && from != nil {
-		err = restoreWhole(os.Stdout, opts.Data, from)
+		err = local.Restore(os.Stdout, opts.Data, from)
 	}
 	var srv *server.Server
 	if err == nil {
@@ -172,16 +163,16 @@ says what happens.
 
 It joins once, with the token that ` + "`ssh homelab.lan agent invite NAME`" + ` prints; later starts need none.`,
 		Example: "  homelab agent --join homelab-join-…",
-		Args:    noArgs,
+		Args:    local.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			argv, err := model.SplitCommand(halt)
 			if err != nil || len(argv) == 0 {
-				return &usageError{fmt.Errorf("--shutdown-command %q is no command: give a program and its arguments, such as \"systemctl poweroff\"", halt)}
+				return local.Usage(fmt.Errorf("--shutdown-command %q is no command: give a program and its arguments, such as \"systemctl poweroff\"", halt))
 			}
 			opts.Shutdown = agent.PowerOff(argv...)
-			opts.Token, opts.Version = token, version()
-			opts.Platform, opts.Args, opts.Trial = platform(), os.Args[1:], os.Getenv(agent.TrialEnv) != ""
-			if opts.Executable, err = executable(); err != nil {
+			opts.Token, opts.Version = token, local.ReadBuild().Version
+			opts.Platform, opts.Args, opts.Trial = local.ReadBuild().Platform(), os.Args[1:], os.Getenv(agent.TrialEnv) != ""
+			if opts.Executable, err = local.Executable(); err != nil {
 				return err
 			}
 			opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -221,6 +212,11 @@ func stateFolder(what string) string {
 	return filepath.Join(home, ".local", "state", "homelab", what)
 }
 
+// join makes this machine's agent known to a server.
+func join(ctx context.Context, data, token, server string) (string, error) {
+	return agent.Join(ctx, agent.Options{Data: data, Token: token, Server: server})
+}
+
 func newDemo() *cobra.Command {
 	var opts demo.Options
 	cmd := &cobra.Command{
@@ -228,7 +224,7 @@ func newDemo() *cobra.Command {
 		Short: "Show a whole home lab on this machine",
 		Long: `Show a whole home lab on this machine: a server, three hypervisors (sandboxes: real agents and a real terraform, no
 libvirt) and the dashboard in this terminal, over a real SSH connection. Quitting ends it all and leaves nothing behind.`,
-		Args: noArgs,
+		Args: local.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDemo(cmd.Context(), opts)
 		},
@@ -248,7 +244,7 @@ func runDemo(ctx context.Context, opts demo.Options) error {
 	if err != nil {
 		return err
 	}
-	opts.Version = version()
+	opts.Version = local.ReadBuild().Version
 	opts.RunAgent = func(ctx context.Context, a demo.Agent) error {
 		return agent.Run(ctx, agent.Options{
 			Data: a.Data, Token: a.Token, Log: a.Log, Shutdown: a.Shutdown, Version: opts.Version, Terraform: terraform,

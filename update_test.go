@@ -15,7 +15,7 @@ import (
 // release builds a binary of a version.
 func releaseBinary(t *testing.T, file, version string, env ...string) {
 	t.Helper()
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.stamp=homelab-release:"+version+";", "-o", file, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X homelab/server/local.stamp=homelab-release:"+version+";", "-o", file, ".")
 	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

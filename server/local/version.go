@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"cmp"
@@ -17,9 +17,9 @@ import (
 // words around the version let a server find it in a binary for another system.
 var stamp string
 
-// build is what this binary is.
-type build struct {
-	Version  string `json:"version"`
+// Build is what this binary is.
+type Build struct {
+	Version  string `json:"version"` // the release's, or the commit that it was built from; peers are told it
 	Commit   string `json:"commit,omitempty"`
 	Modified bool   `json:"modified,omitempty"` // built from more than the commit
 	Time     string `json:"time,omitempty"`     // of the commit, RFC 3339
@@ -29,8 +29,9 @@ type build struct {
 	Protocol int    `json:"protocol"` // that agent and server speak; neighbours understand each other
 }
 
-func readBuild() build {
-	b := build{Version: wire.ReleaseOf([]byte(stamp)), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Protocol: wire.Version}
+// ReadBuild tells what this binary is.
+func ReadBuild() Build {
+	b := Build{Version: wire.ReleaseOf([]byte(stamp)), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Protocol: wire.Version}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		b.Version = cmp.Or(b.Version, "unknown")
@@ -58,7 +59,7 @@ func readBuild() build {
 	return b
 }
 
-func (b build) String() string {
+func (b Build) String() string {
 	text := "homelab " + b.Version
 	if b.Commit != "" {
 		text += " (commit " + b.Commit
@@ -70,25 +71,19 @@ func (b build) String() string {
 	return fmt.Sprintf("%s %s/%s %s, protocol %d", text, b.OS, b.Arch, b.Go, b.Protocol)
 }
 
-// platform is what this binary was built for, such as linux_armv7.
-func platform() string {
-	b := readBuild()
-	return b.OS + "_" + b.Arch
-}
+// Platform is what it was built for, such as linux_armv7.
+func (b Build) Platform() string { return b.OS + "_" + b.Arch }
 
-// version is what this binary tells its peers: the release's, or the commit
-// that it was built from.
-func version() string { return readBuild().Version }
-
-func newVersion() *cobra.Command {
+// Version says what this binary is.
+func Version() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "version", Short: "Say what this binary is",
 		Long: "Say what this binary is: its version, the commit that it was built from and its time, the system that it is for, the Go that built it, and the version of the protocol between agent and server.",
-		Args: noArgs,
+		Args: NoArgs,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "answer in JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		b := readBuild()
+		b := ReadBuild()
 		if *asJSON {
 			e := json.NewEncoder(cmd.OutOrStdout())
 			e.SetIndent("", "  ")

@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"encoding/json"
@@ -16,8 +16,8 @@ import (
 	"homelab/model/store"
 )
 
-// restoreWhole puts a copy in place of the database of a data folder.
-func restoreWhole(out io.Writer, data string, from io.Reader) error {
+// Restore puts a copy in place of the database of a data folder.
+func Restore(out io.Writer, data string, from io.Reader) error {
 	report, aside, err := store.Restore(filepath.Join(data, "homelab.db"), from)
 	if err != nil {
 		return err
@@ -29,9 +29,9 @@ func restoreWhole(out io.Writer, data string, from io.Reader) error {
 	return nil
 }
 
-// becomeOwner gives up root for the user whose data it is, so that nothing in
+// BecomeOwner gives up root for the user whose data it is, so that nothing in
 // the folder becomes root's: a service of that user could not write it.
-func becomeOwner(folder string) error {
+func BecomeOwner(folder string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -52,7 +52,8 @@ func becomeOwner(folder string) error {
 	return nil
 }
 
-func newCheck() *cobra.Command {
+// Check looks whether a copy of the database is sound.
+func Check() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Look whether a copy of the database is sound",
@@ -62,7 +63,7 @@ and that its history made it what it is. The database of a server that runs cann
 		Example: "  homelab check homelab.db",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{errors.New("say which file")}
+				return &UsageError{errors.New("say which file")}
 			}
 			return nil
 		},

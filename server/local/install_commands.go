@@ -1,7 +1,8 @@
-package main
+package local
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,22 +12,26 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
-
-	"homelab/agent"
 )
 
-func newInstall() *cobra.Command {
+// Join makes this machine's agent known to a server, once, and returns the name
+// of the hypervisor that it is. Data is the agent's folder; an empty server is
+// the token's own.
+type Join func(ctx context.Context, data, token, server string) (hypervisor string, err error)
+
+// Install puts the server or the agent in place as a service of this machine.
+func Install(join Join) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install server|agent",
 		Short: "Install the server or the agent as a service of this machine",
 		Long: `Install the server or the agent as a service of this machine: the binary, a systemd unit with few rights, and the
 completion of this command for shells. It can be repeated, to update or to change how; "homelab uninstall" reverts it.`,
-		Args: noArgs,
+		Args: NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usageError{errors.New("say what to install: server or agent")}
+			return &UsageError{errors.New("say what to install: server or agent")}
 		},
 	}
-	cmd.AddCommand(newInstallServer(), newInstallAgent())
+	cmd.AddCommand(installServer(), installAgent(join))
 	return cmd
 }
 
@@ -36,7 +41,7 @@ func installFlags(cmd *cobra.Command, i *installation) {
 	cmd.Flags().StringVar(&i.root, "root", "", "`folder` that is the root of another machine, such as the mounted SD card of a Pi; nothing is started")
 }
 
-func newInstallServer() *cobra.Command {
+func installServer() *cobra.Command {
 	i := &installation{}
 	var port int
 	var address string
@@ -50,14 +55,14 @@ Its first admin is whoever holds the keys of --authorized-keys, by default those
 (~/.ssh/authorized_keys and ~/.ssh/id_*.pub). With --port 22 it is reached as ` + "`ssh homelab.lan`" + `, if nothing else has that
 port: what is in the way is named.`,
 		Example: "  sudo homelab install server\n  sudo homelab install server --port 22 --dry-run",
-		Args:    noArgs,
+		Args:    NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			i.ctx, i.out = cmd.Context(), cmd.OutOrStdout()
 			if port < 1 || port > 65535 {
-				return &usageError{fmt.Errorf("--port %d is no port", port)}
+				return &UsageError{fmt.Errorf("--port %d is no port", port)}
 			}
 			if strings.ContainsAny(address, " \t\n\"'%\\") {
-				return &usageError{fmt.Errorf("--address %q is no address", address)}
+				return &UsageError{fmt.Errorf("--address %q is no address", address)}
 			}
 			return i.server(cmd.Root(), address, port, keys)
 		},
@@ -140,7 +145,7 @@ func (i *installation) adminKeys(files []string) ([]byte, error) {
 	return found.Bytes(), nil
 }
 
-func newInstallAgent() *cobra.Command {
+func installAgent(join Join) *cobra.Command {
 	i := &installation{}
 	var token, server string
 	cmd := &cobra.Command{
@@ -151,10 +156,10 @@ func newInstallAgent() *cobra.Command {
 
 It runs as root, as libvirt needs it, with what rights can be taken from it.`,
 		Example: "  sudo homelab install agent --join homelab-join-…",
-		Args:    noArgs,
+		Args:    NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			i.ctx, i.out = cmd.Context(), cmd.OutOrStdout()
-			return i.agent(cmd.Root(), token, server)
+			return i.agent(cmd.Root(), join, token, server)
 		},
 	}
 	installFlags(cmd, i)
@@ -163,11 +168,11 @@ It runs as root, as libvirt needs it, with what rights can be taken from it.`,
 	return cmd
 }
 
-func (i *installation) agent(root *cobra.Command, token, server string) error {
+func (i *installation) agent(root *cobra.Command, join Join, token, server string) error {
 	if err := i.check(); err != nil {
 		return err
 	}
-	if err := i.join(token, server); err != nil {
+	if err := i.join(join, token, server); err != nil {
 		return err
 	}
 	binary, err := i.binary()
@@ -191,14 +196,14 @@ func (i *installation) agent(root *cobra.Command, token, server string) error {
 }
 
 // join makes this machine's agent known to the server, once.
-func (i *installation) join(token, server string) error {
+func (i *installation) join(join Join, token, server string) error {
 	_, err := os.Stat(i.path(filepath.Join(agentData, "identity.json")))
 	switch joined := err == nil; {
 	case token == "" && joined:
 		i.sayf("unchanged %s: it has joined before", agentData)
 		return nil
 	case token == "":
-		return &usageError{errors.New("the agent has not joined yet: give --join TOKEN, which `ssh homelab.lan agent invite NAME` prints")}
+		return &UsageError{errors.New("the agent has not joined yet: give --join TOKEN, which `ssh homelab.lan agent invite NAME` prints")}
 	case i.dry:
 		i.sayf("would join the server with the token, and keep who we are in %s", agentData)
 		return nil
@@ -206,7 +211,7 @@ func (i *installation) join(token, server string) error {
 	if i.root == "" { // a running agent holds the folder
 		_ = i.stopUnit(agentUnit)
 	}
-	name, err := agent.Join(i.ctx, agent.Options{Data: i.path(agentData), Token: token, Server: server})
+	name, err := join(i.ctx, i.path(agentData), token, server)
 	if err != nil {
 		return err
 	}

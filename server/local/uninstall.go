@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"errors"
@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newUninstall() *cobra.Command {
+// Uninstall takes away what Install put in place; the data stays.
+func Uninstall() *cobra.Command {
 	i := &installation{}
 	cmd := &cobra.Command{
 		Use:   "uninstall [server|agent]",
@@ -21,7 +22,7 @@ is said; so do guests, which need no agent to run.`,
 		ValidArgs: []string{"server", "agent"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return &usageError{errors.New("say server, agent, or nothing for both")}
+				return &UsageError{errors.New("say server, agent, or nothing for both")}
 			}
 			if len(args) == 0 {
 				args = []string{"server", "agent"}
@@ -37,7 +38,7 @@ is said; so do guests, which need no agent to run.`,
 func (i *installation) uninstall(whats []string) error {
 	for _, what := range whats {
 		if _, _, err := unitOf(what); err != nil {
-			return &usageError{err}
+			return &UsageError{err}
 		}
 	}
 	if err := i.check(); err != nil {

@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"bytes"
@@ -83,7 +83,7 @@ func put(path string, data []byte, mode os.FileMode) error {
 // binary puts this program in its place, unless a package has done so, and
 // returns where that is.
 func (i *installation) binary() (string, error) {
-	own, err := executable()
+	own, err := Executable()
 	if err != nil {
 		return "", err
 	}
@@ -101,18 +101,18 @@ func (i *installation) binary() (string, error) {
 	}
 	i.changed = true
 	if i.dry {
-		i.sayf("would write %s, this binary: %s", installedBinary, readBuild())
+		i.sayf("would write %s, this binary: %s", installedBinary, ReadBuild())
 		return installedBinary, nil
 	}
 	if err := put(i.path(installedBinary), data, 0o755); err != nil {
 		return "", err
 	}
-	i.sayf("wrote %s: %s", installedBinary, readBuild())
+	i.sayf("wrote %s: %s", installedBinary, ReadBuild())
 	return installedBinary, nil
 }
 
-// executable is the file of this program.
-func executable() (string, error) {
+// Executable is the file of this program.
+func Executable() (string, error) {
 	own, err := os.Executable()
 	if err != nil {
 		return "", err
