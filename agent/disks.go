@@ -19,9 +19,6 @@ import (
 	"homelab/model"
 )
 
-// maxLine bounds a line of JSON between two agents.
-const maxLine = 64 << 10
-
 // serveDisks sends and takes disks of VMs that move, until the connection ends.
 func (a *agent) serveDisks(ctx context.Context, opens <-chan ssh.NewChannel) {
 	var wg sync.WaitGroup

@@ -143,6 +143,9 @@ func (c *consoles) attach(ctx context.Context, vm model.VM, v *viewer, t model.T
 	}
 }
 
+// unreader takes back what was typed after the end of what it was typed for.
+type unreader interface{ Unread(p []byte) }
+
 // read obeys what is typed until the terminal's input ends.
 func (c *console) read(v *viewer, t model.Terminal, may func() error) error {
 	buf := make([]byte, 1024)
@@ -158,6 +161,9 @@ func (c *console) read(v *viewer, t model.Terminal, may func() error) error {
 				c.write(v, data)
 			}
 			if request == escapeLeave {
+				if in, ok := t.In.(unreader); ok {
+					in.Unread(rest)
+				}
 				return errLeft
 			}
 			c.obey(v, request, t)

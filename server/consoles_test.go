@@ -281,8 +281,7 @@ func TestConsoleOfDashboard(t *testing.T) {
 		fmt.Fprint(guest, "from the guest\n")
 		eventually(t, "the guest is heard", x.shows("from the guest\n"))
 		x.forget()
-		x.types(t, "\x1dq")
-		x.types(t, "7")
+		x.types(t, "\x1dq7") // in one packet
 		eventually(t, "the dashboard hears its first key", x.shows("homelab · History"))
 		eventually(t, "the channel is closed", guest.heard.ended)
 		x.forget()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"io"
+	"slices"
 	"sync"
 
 	"charm.land/ssh"
@@ -127,6 +128,14 @@ func (k *keyboard) Read(p []byte) (int, error) { return k.read(p, false) }
 type borrowed struct{ k *keyboard }
 
 func (b borrowed) Read(p []byte) (int, error) { return b.k.read(p, true) }
+
+// Unread gives back what was read and is for the dashboard.
+func (b borrowed) Unread(p []byte) {
+	b.k.mu.Lock()
+	defer b.k.mu.Unlock()
+	b.k.typed = append(slices.Clone(p), b.k.typed...)
+	b.k.wake.Broadcast()
+}
 
 // Lend hands the terminal to somebody else until [keyboard.Return].
 func (k *keyboard) Lend() model.Terminal {
