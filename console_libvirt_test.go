@@ -94,9 +94,10 @@ func TestLibvirtConsole(t *testing.T) {
 	ada.keys("Enter")
 	ada.shows(soon, "28 90")
 
-	// Interrupt.
-	ada.typed("sleep 1000; echo went on")
+	// Interrupt, once the shell does not read keys itself any more.
+	ada.typed("echo be''gun; sleep 1000; echo went on")
 	ada.keys("Enter")
+	ada.shows(soon, "begun")
 	ada.keys("C-c")
 	ada.typed("echo inter''rupted")
 	ada.keys("Enter")
