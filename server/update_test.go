@@ -41,7 +41,6 @@ func TestNeighbouringVersionsWorkTogether(t *testing.T) {
 }
 
 func TestOlder(t *testing.T) {
-	l := startLab(t)
 	for _, c := range []struct {
 		agent, server, platform string
 		wire                    int
@@ -55,8 +54,8 @@ func TestOlder(t *testing.T) {
 		{"0123456789ab", "ba9876543210", "linux_amd64", wire.Version, ""},
 		{"0123456789ab", "ba9876543210", "linux_amd64", wire.Version - 1, "agent update box"},
 	} {
-		l.srv.opts.Version = c.server
-		got := l.srv.older("box", wire.Hello{AgentVersion: c.agent, Platform: c.platform, Version: c.wire})
+		s := &Server{opts: Options{Version: c.server}}
+		got := s.older("box", wire.Hello{AgentVersion: c.agent, Platform: c.platform, Version: c.wire})
 		if !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
 			t.Errorf("agent %s, server %s: %q", c.agent, c.server, got)
 		}
