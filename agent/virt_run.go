@@ -189,6 +189,11 @@ func (v *virt) BeforeApply(ctx context.Context, j *job, m wire.Manifest, plan *t
 		if slices.Contains(hit, d.id) && d.active() {
 			stop = append(stop, d)
 		}
+		if d.transient && !slices.Contains(hit, d.id) { // could not be set to start with the machine
+			if err := v.defineAgain(ctx, d); err != nil {
+				return err
+			}
+		}
 		if d.state == model.GuestPaused && !slices.Contains(hit, d.id) { // would fail the apply
 			if err := v.start(ctx, d); err != nil {
 				j.warn("%s is paused: %v", d.Name, err)
