@@ -169,22 +169,27 @@ func TestCheck(t *testing.T) {
 	for text, want := range map[string]string{
 		"packages: [nginx]\nusers: [{name: deploy}]": "",
 		"salt_minion: {conf: {log_level: debug}}":    "",
+
 		"hostname: evil":         `user_data "hostname" is set by homelab itself`,
 		"hostname: {a: b}":       `user_data "hostname" is set by homelab itself`,
 		"instance-id: x":         `user_data "instance-id" is the VM's identity`,
 		"fqdn: x.y":              `"fqdn" is the VM's name`,
 		"ssh_pwauth: true":       `"ssh_pwauth" is set by homelab`,
 		"manage_etc_hosts: true": `"manage_etc_hosts" is set by homelab`,
+
 		"salt_minion: {conf: {id: x, master: y}}": `"salt_minion.conf.master" is set by homelab`,
 		"salt_minion: {private_key: x}":           `"salt_minion.private_key" is set by homelab`,
-		"salt_minion: x":                          `"salt_minion" must be a map`,
-		"runcmd: ls":                              `"runcmd" must be a list`,
-		"users: {name: x}":                        `"users" must be a list`,
-		"users: [{name: homelab, sudo: null}]":    `"users" has homelab, whom every guest has`,
-		"users: [homelab]":                        `"users" has homelab`,
-		"users: [default]":                        `"users" has default`,
-		"user: {name: homelab}":                   `"user" is the image's own user`,
-		"a: [":                                    `user_data "…" is no YAML: line 1`,
+
+		"salt_minion: x":   `"salt_minion" must be a map`,
+		"runcmd: ls":       `"runcmd" must be a list`,
+		"users: {name: x}": `"users" must be a list`,
+
+		"users: [{name: homelab, sudo: null}]": `"users" has homelab, whom every guest has`,
+
+		"users: [homelab]":      `"users" has homelab`,
+		"users: [default]":      `"users" has default`,
+		"user: {name: homelab}": `"user" is the image's own user`,
+		"a: [":                  `user_data "…" is no YAML: line 1`,
 	} {
 		before := model.NewState()
 		after := before.Clone()
