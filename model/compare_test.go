@@ -303,6 +303,62 @@ func TestAnnouncementIsWhatThePlanNeeds(t *testing.T) {
 	})
 }
 
+// What was tried in vain may be taken back as the person saw it, and nothing
+// more is agreed to by it.
+func TestAgreedAfterRunsInVain(t *testing.T) {
+	web := func(change func(*model.VM)) model.Edit { return changeVM("web", change) }
+	const webID, dbID = "000000000001", "000000000002"
+	root, extra := model.Disk{VM: webID, Disk: "root"}, model.Disk{VM: webID, Disk: "extra"}
+	none := model.Announced{Domains: []string{}, Disks: []model.Disk{}}
+	tests := []struct {
+		name  string
+		edits []model.Edit // all but the last were tried
+		lost  []model.Disk // that the agent reports no more
+		want  model.Announced
+	}{
+		{"a VM that was added and is removed", []model.Edit{model.Add(vm(2, "db")), model.Remove[model.VM]("db")}, nil, model.Announced{
+			Domains: []string{dbID}, Disks: []model.Disk{{VM: dbID, Disk: "root"}, {VM: dbID, Disk: "extra"}},
+		}},
+		{"a VM that was added and stays", []model.Edit{model.Add(vm(2, "db")), edit("thinkpad", func(h *model.Hypervisor) { h.Address = "10.0.0.9" })}, nil, none},
+		{
+			"memory that goes back",
+			[]model.Edit{web(func(v *model.VM) { v.MemoryMiB = 2048 }), web(func(v *model.VM) { v.MemoryMiB = lab().VMs["web"].MemoryMiB })},
+			nil,
+			model.Announced{Domains: []string{webID}, Disks: []model.Disk{}},
+		},
+		{"a removal that was tried", []model.Edit{model.Remove[model.VM]("web"), model.Add(vm(2, "db"))}, nil, model.Announced{Domains: []string{webID}, Disks: []model.Disk{root, extra}}},
+		{
+			"disabled; a disk is not reported",
+			[]model.Edit{web(func(v *model.VM) { v.MemoryMiB = 2048 }), web(func(v *model.VM) { v.Enabled = false })},
+			[]model.Disk{extra},
+			model.Announced{Domains: []string{webID}, Disks: []model.Disk{}},
+		},
+		{"tried twice, then removed", []model.Edit{
+			model.Add(vm(2, "db")), changeVM("db", func(v *model.VM) { v.ExtraDiskGiB = 0 }), model.Remove[model.VM]("db"),
+		}, nil, model.Announced{Domains: []string{dbID}, Disks: []model.Disk{{VM: dbID, Disk: "root"}, {VM: dbID, Disk: "extra"}}}},
+		{"nothing since", []model.Edit{web(func(v *model.VM) { v.Protected = true })}, nil, none},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			state := lab()
+			disks := []model.Disk{root, extra}
+			applied := model.Applied{Digest: "d", Placements: model.Placements(state, "thinkpad", disks)}
+			for i, e := range tt.edits {
+				if state = with(t, state, e); i < len(tt.edits)-1 {
+					applied = applied.Try(model.Placements(state, "thinkpad", disks))
+				}
+			}
+			disks = slices.DeleteFunc(disks, func(d model.Disk) bool { return slices.Contains(tt.lost, d) })
+			if d := cmp.Diff(tt.want, state.Agreed("thinkpad", disks, applied)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+	if d := cmp.Diff(none, lab().Agreed("thinkpad", nil, model.Applied{})); d != "" {
+		t.Errorf("where nothing was ever tried: %s", d)
+	}
+}
+
 func BenchmarkPlacements1000(b *testing.B) {
 	s := lab()
 	for i := range 1000 {

@@ -173,11 +173,15 @@ const (
 	DiskExtra = "extra"
 )
 
-// Applied is what a hypervisor's agent last carried out in full.
+// Applied is what a hypervisor's agent last carried out in full: nothing yet if
+// it has no digest.
 type Applied struct {
 	Digest     string      `json:"digest"`
 	At         time.Time   `json:"at"`
 	Placements []Placement `json:"placements"`
+	// Tried is what else the configs placed whose runs came to nothing since; any
+	// of it may have been made. One VM may be there in several ways.
+	Tried []Placement `json:"tried,omitempty"`
 }
 
 // OutletStatus is what is observed of one outlet.

@@ -152,17 +152,17 @@ func (r *reconciler) startRun(kind model.RunKind) (model.Run, error) {
 	if kind == model.RunApply {
 		r.verified = ""
 	}
-	placements := model.Placements(r.state, r.name, r.disks)
+	applied, _ := r.s.store.Applied(r.name)
 	run, err := r.s.store.NewRun(model.Run{
 		Hypervisor: r.name, Kind: kind, Digest: r.config.Digest, Revision: r.state.Revision, Started: time.Now().UTC(),
-	}, placements)
+	}, model.Placements(r.state, r.name, r.disks))
 	if err != nil {
 		return model.Run{}, err
 	}
 	r.run, r.kind = run.ID, kind
 	r.s.configs.hold(r.name, r.config)
 	frame := wire.Run{
-		ID: run.ID, Kind: kind, Digest: r.config.Digest, Announced: r.announced(placements),
+		ID: run.ID, Kind: kind, Digest: r.config.Digest, Announced: r.state.Agreed(r.name, r.disks, applied),
 		Review: r.state.Hypervisors[r.name].Policy == model.PolicyReview,
 	}
 	r.sent = run.ID
@@ -171,17 +171,6 @@ func (r *reconciler) startRun(kind model.RunKind) (model.Run, error) {
 	}
 	r.s.log.Info("run ordered", "hypervisor", r.name, "run", run.ID, "kind", kind, "digest", run.Digest, "revision", run.Revision)
 	return run, nil
-}
-
-// announced is what people agreed to lose since the last success: each commit
-// between showed its author what it destroys. Where nothing was applied yet,
-// nothing can be.
-func (r *reconciler) announced(placements []model.Placement) model.Announced {
-	applied, ok := r.s.store.Applied(r.name)
-	if !ok {
-		return model.Announced{Domains: []string{}, Disks: []model.Disk{}}
-	}
-	return model.Announce(model.Compare(applied.Placements, placements))
 }
 
 // lose ends the run under way, which the agent does not have: the connection

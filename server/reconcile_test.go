@@ -104,6 +104,28 @@ func TestDestructionIsAnnounced(t *testing.T) {
 	}
 }
 
+// Taking back what a run in vain made does not wait: its preview said so.
+func TestWhatFailedMayBeTakenBack(t *testing.T) {
+	l := startLab(t)
+	l.commit(withVMs("box", 1))
+	a := l.agent(l.join("box"), wire.Hello{})
+	l.inSync(a)
+	more := model.NewVM("more")
+	more.Hypervisor, more.Profiles, more.Image = "box", []string{model.DefaultProfile}, "img"
+	l.commit(model.Add(more))
+	id := l.srv.store.State().VMs["more"].ID
+	run := a.expect(wire.KindRun).Run
+	a.finish(run.ID, model.RunFailed, "no space left")
+	l.phase("box", model.PhaseRetrying)
+	l.commit(model.Remove[model.VM]("more"))
+	run = a.expect(wire.KindRun).Run
+	if an := run.Announced; !slices.Equal(an.Domains, []string{id}) || !slices.Equal(an.Disks, []model.Disk{{VM: id, Disk: model.DiskRoot}}) {
+		t.Errorf("announced %+v", an)
+	}
+	a.finish(run.ID, model.RunSucceeded, "")
+	l.phase("box", model.PhaseInSync)
+}
+
 func TestFailuresAreTriedAgainWithPauses(t *testing.T) {
 	l := startLab(t)
 	l.commit(withVMs("box", 1))

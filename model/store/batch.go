@@ -133,6 +133,8 @@ func (b *batch) ended(live *run, rec model.Record) error {
 	case live.State == model.RunNoop && was && old.Digest == live.Digest:
 		old.At = rec.Time
 		b.o.applied[h] = old
+	case live.Kind == model.RunApply && live.State != model.RunSuperseded && !done:
+		b.o.applied[h] = old.Try(live.placements)
 	}
 	if live.State == model.RunNoop {
 		b.gone = append(b.gone, live)

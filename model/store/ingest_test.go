@@ -127,7 +127,7 @@ func TestStrayRecordsAreAcknowledged(t *testing.T) {
 	if m := messages(t, s, other.ID, 0, 9); m != nil {
 		t.Errorf("the other's log has %v", m)
 	}
-	if _, ok := s.Applied("a"); ok {
+	if a, _ := s.Applied("a"); a.Digest != "" {
 		t.Error("a late success was applied")
 	}
 }
@@ -165,6 +165,42 @@ func TestSuccessIsApplied(t *testing.T) {
 			t.Errorf("report %d leaves %v", i+1, got)
 		}
 	}
+}
+
+// What a run in vain may have made is kept until one succeeds.
+func TestFailureIsTried(t *testing.T) {
+	s := open(t)
+	web := model.Placement{ID: "000000000001", Name: "web", Hypervisor: "a", Domain: true, Root: true, MemoryMiB: 1}
+	more, db := web, web
+	more.MemoryMiB, db.ID, db.Name = 2, "000000000002", "db"
+	seq := uint64(0)
+	end := func(st model.RunState, p ...model.Placement) {
+		run := newRun(t, s, "a", p...)
+		seq++
+		ingest(t, s, "a", "sp", state(seq, run.ID, st))
+	}
+	tried := func(digest string, want ...model.Placement) {
+		t.Helper()
+		if a, _ := s.Applied("a"); a.Digest != digest || cmp.Diff(want, a.Tried) != "" {
+			t.Errorf("applied %q, tried %+v, want %+v", a.Digest, a.Tried, want)
+		}
+	}
+	end(model.RunFailed, web)
+	tried("", web)
+	end(model.RunSucceeded, web)
+	tried("digest")
+	end(model.RunFailed, more)
+	end(model.RunFailed, more)
+	end(model.RunSuperseded, db)
+	end(model.RunCancelled, more, db)
+	tried("digest", more, db)
+	lost := newRun(t, s, "a", web)
+	if err := s.EndRun(lost.ID, model.RunFailed, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	tried("digest", more, db)
+	end(model.RunNoop, more, db)
+	tried("digest")
 }
 
 func TestNoopLeavesNoRun(t *testing.T) {

@@ -97,8 +97,8 @@ func disksOf(placements []model.Placement) []model.Disk {
 	return disks
 }
 
-// Applied is what a hypervisor's agent last carried out in full; false if it
-// never did.
+// Applied is what a hypervisor's agent last carried out in full, and what it
+// tried since; false if there was neither.
 func (s *Store) Applied(hypervisor string) (model.Applied, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
