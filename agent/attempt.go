@@ -30,8 +30,11 @@ type platform interface {
 	Oddities(ctx context.Context, m wire.Manifest, st state) (gone []model.Disk, foreign []model.ForeignVolume)
 	// Load adds what guests and pools use.
 	Load(ctx context.Context, m wire.Manifest, load *model.Load) error
-	// Restart restarts a guest that is wanted on.
-	Restart(ctx context.Context, m wire.Manifest, id string) error
+	// Restart restarts a guest that is wanted on. grace is how long it has to
+	// shut down: 0 is the agent's own, atOnce is none.
+	Restart(ctx context.Context, m wire.Manifest, id string, grace time.Duration) error
+	// Cut switches a guest off without asking it.
+	Cut(ctx context.Context, m wire.Manifest, id string) error
 	// Adopt makes the domain that bears the name of a VM ours.
 	Adopt(ctx context.Context, m wire.Manifest, id string) error
 	// Console opens the serial console of a VM's guest: raw bytes both ways.

@@ -233,7 +233,9 @@ func (a *agent) obey(f wire.Frame) error {
 	case wire.KindCancel:
 		a.answer(f.Order, a.run.Cancel(f.RunID))
 	case wire.KindRestart:
-		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.restart(ctx, f.VM)) })
+		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.restart(ctx, f)) })
+	case wire.KindCut:
+		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.cutOff(ctx, f.VM)) })
 	case wire.KindAdopt:
 		a.run.Aside(func(ctx context.Context) { a.answer(f.Order, a.adopt(ctx, f.VM)) })
 	case wire.KindPrune:

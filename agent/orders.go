@@ -22,7 +22,7 @@ func (a *agent) place() (platform, wire.Manifest, error) {
 }
 
 // restart restarts the guest of a VM: a single act, beside the runs.
-func (a *agent) restart(ctx context.Context, vm string) error {
+func (a *agent) restart(ctx context.Context, f wire.Frame) error {
 	p, m, err := a.place()
 	if err != nil {
 		return err
@@ -31,7 +31,22 @@ func (a *agent) restart(ctx context.Context, vm string) error {
 		return errors.New("a run is applying: wait until it has ended")
 	}
 	defer a.look()
-	return p.Restart(ctx, m, vm)
+	grace := time.Duration(f.GraceSeconds) * time.Second
+	if f.Force {
+		grace = atOnce
+	}
+	return p.Restart(ctx, m, f.VM, grace)
+}
+
+// cutOff switches the guest of a VM off, whatever else is done: a run may be
+// waiting for just that guest.
+func (a *agent) cutOff(ctx context.Context, vm string) error {
+	p, m, err := a.place()
+	if err != nil {
+		return err
+	}
+	defer a.look()
+	return p.Cut(ctx, m, vm)
 }
 
 // adopt makes the foreign domain that bears the name of a VM ours.

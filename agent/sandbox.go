@@ -49,7 +49,7 @@ func (s sandbox) Guests(_ context.Context, m wire.Manifest) ([]model.Guest, erro
 }
 
 // Restart has nothing to restart in a sandbox, but the guest must run.
-func (s sandbox) Restart(ctx context.Context, m wire.Manifest, id string) error {
+func (s sandbox) Restart(ctx context.Context, m wire.Manifest, id string, _ time.Duration) error {
 	guests, err := s.Guests(ctx, m)
 	if err != nil {
 		return err
@@ -64,6 +64,10 @@ func (s sandbox) Restart(ctx context.Context, m wire.Manifest, id string) error 
 	}
 	return fmt.Errorf("%s has no guest here", s.a.names.Of(id))
 }
+
+// Cut has nothing to cut: a guest of a sandbox is off as soon as the config that
+// says so is there.
+func (sandbox) Cut(context.Context, wire.Manifest, string) error { return nil }
 
 func (sandbox) Adopt(context.Context, wire.Manifest, string) error {
 	return fmt.Errorf("there are no foreign guests in a sandbox")

@@ -41,6 +41,7 @@ type virt struct {
 	stale atomic.Bool                // a domain was defined or undefined: look at all anew
 	ver   atomic.Pointer[string]
 	made  *volumes
+	downs downs
 	// arrived are volumes of VMs that are being moved here: ours before any config
 	// has them.
 	arrived *volumes

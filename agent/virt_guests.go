@@ -6,19 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
 
 	"homelab/agent/wire"
 	"homelab/model"
-)
-
-// Times of a guest's way down.
-var (
-	shutdownGrace = 30 * time.Second // then it is switched off
-	acpiAgain     = 5 * time.Second  // a guest that boots may miss the first request
 )
 
 // domain is a domain as we see it.
@@ -147,6 +140,9 @@ func (v *virt) Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, erro
 	guests := make([]model.Guest, 0, len(all))
 	for _, d := range all {
 		g := model.Guest{ID: d.id, Name: d.Name, State: d.state, Addresses: addrs[d.UUID], Since: d.since, Transient: d.transient}
+		if by := v.downs.of(d.UUID); !by.IsZero() && d.active() {
+			g.State, g.OffBy = model.GuestStopping, by
+		}
 		if vm := byName[d.Name]; vm != d.id {
 			g.Conflict = vm
 		}
@@ -181,83 +177,6 @@ func (v *virt) start(ctx context.Context, d domain) error {
 		return fmt.Errorf("cannot start %s: %w", d.Name, err)
 	}
 	return nil
-}
-
-// off tells whether a guest is off, or gone altogether.
-func (v *virt) off(ctx context.Context, d domain) (bool, error) {
-	return call(ctx, v, func(l *libvirt.Libvirt) (bool, error) {
-		state, _, err := l.DomainGetState(d.Domain, 0)
-		if isCode(err, libvirt.ErrNoDomain) {
-			return true, nil
-		}
-		s := libvirt.DomainState(state)
-		return err == nil && (s == libvirt.DomainShutoff || s == libvirt.DomainCrashed), err
-	})
-}
-
-// stop shuts a guest down by ACPI and switches it off if that takes too long.
-// It tells whether the guest went by itself.
-func (v *virt) stop(ctx context.Context, d domain) (bool, error) {
-	return v.stopWithin(ctx, d, shutdownGrace)
-}
-
-func (v *virt) stopWithin(ctx context.Context, d domain, patience time.Duration) (bool, error) {
-	grace, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	var asked time.Time
-	for {
-		off, err := v.off(grace, d)
-		if off {
-			return true, nil
-		}
-		if grace.Err() != nil {
-			break
-		}
-		if err != nil {
-			return false, fmt.Errorf("cannot shut %s down: %w", d.Name, err)
-		}
-		if d.state == model.GuestPaused { // it cannot hear the request
-			_ = v.do(grace, func(l *libvirt.Libvirt) error { return l.DomainResume(d.Domain) })
-			d.state = model.GuestRunning
-		}
-		if time.Since(asked) >= acpiAgain {
-			asked = time.Now()
-			// An error here shows by the guest not going down.
-			_ = v.do(grace, func(l *libvirt.Libvirt) error {
-				return l.DomainShutdownFlags(d.Domain, libvirt.DomainShutdownAcpiPowerBtn)
-			})
-		}
-		_ = pause(grace, 250*time.Millisecond)
-	}
-	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
-	}
-	err := v.do(ctx, func(l *libvirt.Libvirt) error { return l.DomainDestroy(d.Domain) })
-	if err != nil && !isCode(err, libvirt.ErrOperationInvalid) && !isCode(err, libvirt.ErrNoDomain) {
-		return false, fmt.Errorf("cannot switch %s off: %w", d.Name, err)
-	}
-	return false, nil
-}
-
-// Restart shuts the guest of a VM down and starts it again.
-func (v *virt) Restart(ctx context.Context, m wire.Manifest, id string) error {
-	if vm, ok := vmIn(m, id); ok && !vm.Running {
-		return fmt.Errorf("%s is not wanted on: start it instead", vm.Name)
-	}
-	d, ok, err := v.find(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("%s has no domain here", v.a.names.Of(id))
-	}
-	if d.active() {
-		if _, err := v.stop(ctx, d); err != nil {
-			return err
-		}
-		d.state = model.GuestStopped
-	}
-	return v.start(ctx, d)
 }
 
 // Adopt gives the domain that bears the name of a VM the VM's ID, and takes
@@ -297,34 +216,6 @@ func (v *virt) Adopt(ctx context.Context, m wire.Manifest, id string) error {
 		}
 	}
 	return nil
-}
-
-// Down shuts down all guests, foreign ones too, all at once. Those that have not
-// gone after grace, or after the agent's own where that is 0, are switched off.
-func (v *virt) Down(ctx context.Context, grace time.Duration) error {
-	if grace <= 0 {
-		grace = shutdownGrace
-	}
-	all, err := v.domains(ctx)
-	if err != nil {
-		return err
-	}
-	errs := make([]error, len(all))
-	var wg sync.WaitGroup
-	for i, d := range all {
-		if !d.active() {
-			continue
-		}
-		wg.Go(func() {
-			clean, err := v.stopWithin(ctx, d, grace)
-			if err == nil && !clean {
-				v.a.log.Warn("the guest did not shut down and was switched off", "guest", d.Name)
-			}
-			errs[i] = err
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
 func vmIn(m wire.Manifest, id string) (wire.VM, bool) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	tfjson "github.com/hashicorp/terraform-json"
@@ -218,13 +219,14 @@ func (v *virt) stopFor(ctx context.Context, j *job, why string, guests ...domain
 }
 
 func (v *virt) stopOne(ctx context.Context, j *job, d domain, why string) error {
-	j.say("shutting %s down %s", d.Name, why)
-	clean, err := v.stop(ctx, d)
+	grace := graceOr(time.Duration(j.GraceSeconds) * time.Second)
+	j.say("shutting %s down %s; it is switched off in %s if it has not gone by then", d.Name, why, grace)
+	clean, err := v.stop(ctx, d, grace)
 	if err != nil {
 		return err
 	}
 	if !clean {
-		j.warn("%s did not shut down in %s and was switched off", d.Name, shutdownGrace)
+		j.warn("%s did not shut down in %s and was switched off", d.Name, grace)
 	}
 	return nil
 }

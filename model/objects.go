@@ -226,7 +226,7 @@ type Settings struct {
 	Packages   []string `json:"packages"`    // installed in each guest
 	Hosts      bool     `json:"hosts"`       // guests know the names of the lab's guests that have a static address
 
-	GuestGraceSeconds int  `json:"guest_grace_seconds,omitzero"` // a guest has to shut down before it is switched off; 0 is 30
+	GuestGraceSeconds int  `json:"guest_grace_seconds,omitzero"` // a guest has to shut down before it is switched off; 0 is [DefaultGuestGrace]
 	PowerGraceSeconds int  `json:"power_grace_seconds,omitzero"` // a machine has to be off after its agent went, where nothing tells; 0 is 30
 	RestorePower      bool `json:"restore_power,omitzero"`       // when the server starts, what is wanted on and is off is switched on
 

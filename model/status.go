@@ -150,6 +150,9 @@ type Guest struct {
 	// guest's agent tells, IPv4 first, without those of the link.
 	Addresses []string  `json:"addresses,omitempty"`
 	Since     time.Time `json:"since,omitzero"` // UTC; since when it runs; zero of one that does not
+	// OffBy is when it is switched off, by the clock of its hypervisor in UTC, if
+	// it does not shut down as it was asked to; zero: it was not asked.
+	OffBy time.Time `json:"off_by,omitzero"`
 	// Transient tells that the domain was undefined while its guest runs on: it
 	// is gone when that stops.
 	Transient bool `json:"transient,omitzero"`
@@ -158,7 +161,7 @@ type Guest struct {
 // Equal tells whether two reports of a guest say the same.
 func (g Guest) Equal(o Guest) bool {
 	return g.ID == o.ID && g.Name == o.Name && g.State == o.State && g.Conflict == o.Conflict && g.Transient == o.Transient &&
-		g.Since.Equal(o.Since) && slices.Equal(g.Addresses, o.Addresses)
+		g.Since.Equal(o.Since) && g.OffBy.Equal(o.OffBy) && slices.Equal(g.Addresses, o.Addresses)
 }
 
 // Disk names one of a VM's disks.

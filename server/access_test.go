@@ -147,7 +147,7 @@ var methods = map[string]model.Role{
 	"Log": model.RoleViewer, "History": model.RoleViewer, "WattHistory": model.RoleViewer, "LoadHistory": model.RoleViewer, "Sessions": model.RoleViewer, "MissingSecrets": model.RoleViewer,
 	"NotifySet": model.RoleViewer, "HostKeys": model.RoleViewer, "HostKeyUnknownTo": model.RoleViewer, "Binaries": model.RoleViewer, "Editing": model.RoleViewer, "Editors": model.RoleViewer,
 	"Preview": model.RoleOperator, "Commit": model.RoleOperator, "SwitchOutlet": model.RoleOperator, "CycleOutlet": model.RoleOperator, "StartRun": model.RoleOperator,
-	"Approve": model.RoleOperator, "Cancel": model.RoleOperator, "RestartGuest": model.RoleOperator, "SaltApply": model.RoleOperator, "SaltCall": model.RoleOperator,
+	"Approve": model.RoleOperator, "Cancel": model.RoleOperator, "RestartGuest": model.RoleOperator, "CutGuest": model.RoleOperator, "SaltApply": model.RoleOperator, "SaltCall": model.RoleOperator,
 	"SaltKeys": model.RoleOperator, "TestOutlet": model.RoleOperator, "Console": model.RoleOperator, "Unlock": model.RoleOperator,
 	"Undo":  model.RoleAdmin, // of what was edited
 	"Audit": model.RoleAdmin, "Invite": model.RoleAdmin, "Revoke": model.RoleAdmin, "SetSecret": model.RoleAdmin, "Probe": model.RoleAdmin, "Discover": model.RoleAdmin,
@@ -211,7 +211,7 @@ func call(t *testing.T, as *lab, name string, edited uint64) error {
 	defer cancel()
 	method := reflect.ValueOf(as).MethodByName(name)
 	words := map[string][]string{
-		"Invite": {"test", "box", "h:1"}, "Revoke": {"test", "held"}, "SetSecret": {"test", "plug", "x", ""}, "Adopt": {"web"}, "RestartGuest": {"web"}, "Config": {"box"},
+		"Invite": {"test", "box", "h:1"}, "Revoke": {"test", "held"}, "SetSecret": {"test", "plug", "x", ""}, "Adopt": {"web"}, "RestartGuest": {"web"}, "CutGuest": {"web"}, "Config": {"box"},
 		"StartRun": {"box", "plan"}, "SaltSetup": {"pi"}, "SwitchOutlet": {"plug"}, "CycleOutlet": {"plug"}, "TestOutlet": {"plug"}, "Console": {"web"}, "Probe": {"127.0.0.1:1"},
 	}[name]
 	args := make([]reflect.Value, method.Type().NumIn())

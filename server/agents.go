@@ -79,7 +79,7 @@ func (a *agents) leave(conn *agentConn) {
 func unseen(guests []model.Guest) []model.Guest {
 	gone := make([]model.Guest, len(guests))
 	for i, g := range guests {
-		g.State, g.Since = model.GuestUnknown, time.Time{}
+		g.State, g.Since, g.OffBy = model.GuestUnknown, time.Time{}, time.Time{}
 		gone[i] = g
 	}
 	return gone

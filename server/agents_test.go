@@ -168,7 +168,7 @@ func TestOrdersAreAnswered(t *testing.T) {
 	answers := make(chan error, 1)
 	ask := func(do func() error) { go func() { answers <- do() }() }
 
-	ask(func() error { return l.admin().RestartGuest(t.Context(), "web") })
+	ask(func() error { return l.admin().RestartGuest(t.Context(), "web", false) })
 	f := a.expect(wire.KindRestart)
 	if f.VM != vm.ID || f.Order == 0 {
 		t.Errorf("order %+v", f)
@@ -185,20 +185,20 @@ func TestOrdersAreAnswered(t *testing.T) {
 		t.Errorf("a refusal: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ask(func() error { return l.admin().RestartGuest(ctx, "web") })
+	ask(func() error { return l.admin().RestartGuest(ctx, "web", false) })
 	a.expect(wire.KindRestart)
 	cancel()
 	if err := <-answers; err == nil || !strings.Contains(err.Error(), "in time") {
 		t.Errorf("no answer: %v", err)
 	}
-	ask(func() error { return l.admin().RestartGuest(t.Context(), "web") })
+	ask(func() error { return l.admin().RestartGuest(t.Context(), "web", false) })
 	a.expect(wire.KindRestart)
 	a.client.Close()
 	if err := <-answers; err == nil || !strings.Contains(err.Error(), "lost") {
 		t.Errorf("a lost connection: %v", err)
 	}
 	eventually(t, "the agent is gone", func() bool { return l.srv.agents.get("box") == nil })
-	if err := l.admin().RestartGuest(t.Context(), "web"); err == nil || !strings.Contains(err.Error(), "not connected") {
+	if err := l.admin().RestartGuest(t.Context(), "web", false); err == nil || !strings.Contains(err.Error(), "not connected") {
 		t.Errorf("no agent: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ const (
 	// later.
 	orderTime = 20 * time.Second
 	// guestTime is how long it has for one that it answers when it is done,
-	// with a guest that shuts down in between.
+	// beside the time that a guest gets to shut down.
 	guestTime = 5 * time.Minute
 )
 
@@ -75,7 +75,7 @@ func ended(s model.RunState) string {
 	return "was " + string(s)
 }
 
-func (l *lab) RestartGuest(ctx context.Context, name string) error {
+func (l *lab) RestartGuest(ctx context.Context, name string, force bool) error {
 	vm, err := l.guest(name, model.RoleOperator)
 	if err != nil {
 		return err
@@ -83,8 +83,24 @@ func (l *lab) RestartGuest(ctx context.Context, name string) error {
 	if err := model.CanRestart(vm, l.s.observed.hypervisor(vm.Hypervisor)); err != nil {
 		return err
 	}
-	l.did("guest restarted", "vm", name)
-	return l.order(ctx, guestTime, vm.Hypervisor, wire.Frame{Kind: wire.KindRestart, VM: vm.ID})
+	l.did("guest restarted", "vm", name, "force", force)
+	grace := guestGrace(l.State())
+	return l.order(ctx, guestTime+grace, vm.Hypervisor, wire.Frame{Kind: wire.KindRestart, VM: vm.ID, GraceSeconds: int(grace / time.Second), Force: force})
+}
+
+func (l *lab) CutGuest(ctx context.Context, name string) error {
+	if err := l.may(model.RoleOperator); err != nil {
+		return err
+	}
+	vm, ok := l.State().VMs[name]
+	if !ok {
+		return notFound(model.KindVM, name)
+	}
+	if err := model.CanCut(vm, l.s.observed.hypervisor(vm.Hypervisor)); err != nil {
+		return err
+	}
+	l.did("guest cut", "vm", name)
+	return l.order(ctx, orderTime, vm.Hypervisor, wire.Frame{Kind: wire.KindCut, VM: vm.ID})
 }
 
 func (l *lab) Adopt(ctx context.Context, name string) error {

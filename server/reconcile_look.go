@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -128,10 +129,7 @@ func (r *reconciler) keeps(outlet string) string {
 }
 
 func guestGrace(state *model.State) time.Duration {
-	if n := state.Settings.GuestGraceSeconds; n > 0 {
-		return time.Duration(n) * time.Second
-	}
-	return 30 * time.Second
+	return time.Duration(cmp.Or(state.Settings.GuestGraceSeconds, model.DefaultGuestGrace)) * time.Second
 }
 
 func powerGrace(state *model.State) time.Duration {

@@ -163,7 +163,7 @@ func (r *reconciler) startRun(kind model.RunKind) (model.Run, error) {
 	r.s.configs.hold(r.name, r.config)
 	frame := wire.Run{
 		ID: run.ID, Kind: kind, Digest: r.config.Digest, Announced: r.state.Agreed(r.name, r.disks, applied),
-		Review: r.state.Hypervisors[r.name].Policy == model.PolicyReview,
+		Review: r.state.Hypervisors[r.name].Policy == model.PolicyReview, GraceSeconds: int(guestGrace(r.state) / time.Second),
 	}
 	r.sent = run.ID
 	if err := r.conn.send(wire.Frame{Kind: wire.KindRun, Run: &frame}); err != nil {

@@ -103,6 +103,7 @@ func (e everything) lines(c *cache) []line {
 	for _, name := range e.outlets {
 		out = append(out, text(inkBad, name+" is cut now: what it feeds is no machine that could be shut down first."))
 	}
+	out = append(out, sharesLost(c, e.outlets, e.machines)...)
 	for _, why := range e.keeps {
 		out = append(out, text(inkDim, why+"."))
 	}

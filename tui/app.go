@@ -235,8 +235,11 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // beat is how long the time that is shown may stand still: a second while a
-// run does something, else ages are coarse.
+// run does something or a guest's time is counted down, else ages are coarse.
 func (a *app) beat() time.Duration {
+	if a.cache.going {
+		return time.Second
+	}
 	for _, r := range a.cache.status.Runs {
 		if r.State != model.RunWaiting && !r.State.Ended() {
 			return time.Second

@@ -1,8 +1,10 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -17,29 +19,30 @@ type bulk struct {
 	state string // what is said of those that are so already: "stopped"
 	names []string
 	so    func(name string) bool // it is so already
-	edit  func(names []string) model.Edit
-	lines []line // said first
-	least damage
-	list  *list // whose marks go when it is done
+	// refused says why one is left as it is; nil, or "", is that it is not.
+	refused func(name string) string
+	edit    func(names []string) model.Edit
+	lines   []line // said first
+	least   damage
+	list    *list // whose marks go when it is done
 }
 
 // run asks about a bulk change in proportion to what it does, all of which is
 // listed, and says what was so already.
 func (b bulk) run(a *app) tea.Cmd {
-	var todo, so []string
-	for _, n := range b.names {
-		if b.so != nil && b.so(n) {
-			so = append(so, n)
-		} else {
-			todo = append(todo, n)
-		}
+	todo, so, refused := b.sort()
+	if len(todo) == 0 && len(refused) > 0 {
+		return a.fail(errors.New(strings.Join(refused, "; ")))
 	}
 	if len(todo) == 0 {
 		return a.say(inkDim, signNone, "already "+b.state+": "+sentence(so))
 	}
 	c := change{
-		title: b.verb + " " + todo[0], verb: b.yes, name: todo[0], lines: b.lines, least: b.least,
+		title: b.verb + " " + todo[0], verb: b.yes, name: todo[0], lines: slices.Clone(b.lines), least: b.least,
 		edit: b.edit(todo), after: b.list.unmark,
+	}
+	for _, why := range refused {
+		c.lines = append(c.lines, text(inkWarn, why+"."))
 	}
 	if len(todo) > 1 {
 		c.name = count(len(todo), b.thing)
@@ -50,6 +53,26 @@ func (b bulk) run(a *app) tea.Cmd {
 		c.lines = append(c.lines, text(inkDim, upper(c.noted)+"."))
 	}
 	return a.propose(c)
+}
+
+// sort sorts what it is done to from what is so already, and from what is refused
+// with the reason.
+func (b bulk) sort() (todo, so, refused []string) {
+	for _, n := range b.names {
+		why := ""
+		if b.refused != nil {
+			why = b.refused(n)
+		}
+		switch {
+		case why != "":
+			refused = append(refused, why)
+		case b.so != nil && b.so(n):
+			so = append(so, n)
+		default:
+			todo = append(todo, n)
+		}
+	}
+	return todo, so, refused
 }
 
 // switches is a bulk change of one setting of VMs.
@@ -127,6 +150,10 @@ func (s *vms) several(b binding) func(a *app, rows []*vmRow) tea.Cmd {
 		return s.removeAll
 	case keyMoveVM.keys[0]:
 		return func(a *app, rows []*vmRow) tea.Cmd { return moveVMs(a, rows, &s.list) }
+	case keyRestart.keys[0]:
+		return func(a *app, rows []*vmRow) tea.Cmd { return restartVMs(a, rows, &s.list) }
+	case keyRebuild.keys[0]:
+		return func(a *app, rows []*vmRow) tea.Cmd { return rebuildVMs(a, rows, &s.list) }
 	}
 	return nil
 }
@@ -160,12 +187,15 @@ func (s *home) powerAll(a *app, names []string) tea.Cmd {
 		}}
 	}
 	var off []line
+	var outlets []string
 	for _, name := range names {
 		if r, ok := a.cache.hypervisor(name); ok && isUp(r.st) {
 			up := a.cache.runningOn(r)
+			outlets = append(outlets, r.Outlets...)
 			off = append(off, text(inkWarn, name+": "+either(len(up) > 0, "shuts down "+sentence(up), "no guest is known to run")+", then the machine; then its power is cut."))
 		}
 	}
+	off = append(off, sharesLost(a.cache, outlets, names)...)
 	return a.ask("Power of "+count(len(names), "machine"),
 		to("Power on", "power them on", "on", model.PowerWantedOn, harmless, nil),
 		to("Power off", "power them off", "off", model.PowerWantedOff, stops, off))

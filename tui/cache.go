@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"weak"
 
 	"homelab/model"
@@ -30,8 +31,9 @@ type vmTable struct {
 	of   *model.State // and what is observed: what it was made of
 	seen model.Status
 
-	vms []vmRow          // by name
-	at  map[string][]int // by hypervisor, indices into vms
+	vms   []vmRow          // by name
+	going bool             // a guest was asked to shut down: its time is counted down
+	at    map[string][]int // by hypervisor, indices into vms
 }
 
 type counts struct{ running, wanted int }
@@ -55,10 +57,36 @@ type vmRow struct {
 
 // guest is what is known of a VM's guest, in one word.
 type guest struct {
-	word string
-	sign string
-	ink  ink
-	up   bool
+	word  string
+	sign  string
+	ink   ink
+	up    bool
+	offBy time.Time // when one that was asked to shut down is switched off
+}
+
+// shortly is the word, and of a guest that was asked to shut down when it is
+// switched off, for the column of a list.
+func (g guest) shortly(now time.Time) string {
+	if g.offBy.IsZero() {
+		return g.word
+	}
+	left := max(g.offBy.Sub(now), 0) + time.Second - 1 // up: it is not off before
+	if left < 100*time.Second {
+		return "off " + lasted(left.Truncate(time.Second))
+	}
+	return "off " + strconv.Itoa(int(left/time.Minute)) + " min"
+}
+
+// fully is the same in as many words as fit into w cells.
+func (g guest) fully(now time.Time, w int) string {
+	if g.offBy.IsZero() {
+		return g.word
+	}
+	off := "forced off " + model.Guest{OffBy: g.offBy}.OffIn(now)
+	if all := g.word + ", " + off; len(all) <= w {
+		return all
+	}
+	return off
 }
 
 // look takes a snapshot. Where nothing has changed it takes over what prev,
@@ -117,6 +145,7 @@ func tableOf(s *model.State, status model.Status) *vmTable {
 		vm := s.VMs[name]
 		row := vmRow{VM: vm, guest: guestOf(vm, active, status.Hypervisors[vm.Hypervisor])}
 		row.search = vmSearch(row)
+		t.going = t.going || !row.guest.offBy.IsZero()
 		t.vms = append(t.vms, row)
 		t.at[vm.Hypervisor] = append(t.at[vm.Hypervisor], i)
 	}
@@ -156,52 +185,54 @@ func isUp(st model.HypervisorStatus) bool {
 func guestOf(vm model.VM, active string, st model.HypervisorStatus) guest {
 	for _, g := range st.Guests {
 		if g.Conflict != "" && g.Conflict == vm.ID {
-			return guest{"conflict", signWarn, inkBad, false}
+			return guest{word: "conflict", sign: signWarn, ink: inkBad}
 		}
 	}
 	wanted := vm.Enabled && slices.Contains(vm.Profiles, active)
 	g, found := st.Guest(vm.ID)
 	switch {
 	case vm.MovingTo != "" || vm.MovedFrom != "" && g.State != model.GuestRunning:
-		return guest{"moving", signHalf, inkBusy, g.State == model.GuestRunning}
+		return guest{word: "moving", sign: signHalf, ink: inkBusy, up: g.State == model.GuestRunning}
 	case st.Agent != model.AgentOnline && wanted && st.Power == model.PowerOff:
-		return guest{"off", signOff, inkDim, false}
+		return guest{word: "off", sign: signOff, ink: inkDim}
 	case st.Agent != model.AgentOnline && wanted:
-		return guest{"unknown", signUnknown, inkDim, false}
+		return guest{word: "unknown", sign: signUnknown, ink: inkDim}
 	case !vm.Enabled && !found:
-		return guest{"disabled", signNone, inkDim, false}
+		return guest{word: "disabled", sign: signNone, ink: inkDim}
 	case !wanted && !found:
-		return guest{"inactive", signNone, inkDim, false}
+		return guest{word: "inactive", sign: signNone, ink: inkDim}
 	case !found && vm.Running:
-		return guest{"pending", signHalf, inkBusy, false}
+		return guest{word: "pending", sign: signHalf, ink: inkBusy}
 	case !found:
-		return guest{"defined", signOff, inkDim, false}
+		return guest{word: "defined", sign: signOff, ink: inkDim}
 	case !wanted:
-		return guest{"leaving", signHalf, inkWarn, g.State == model.GuestRunning}
+		return guest{word: "leaving", sign: signHalf, ink: inkWarn, up: g.State == model.GuestRunning}
 	}
-	return guestState(g.State, vm.Running)
+	state := guestState(g.State, vm.Running)
+	state.offBy = g.OffBy
+	return state
 }
 
 func guestState(s model.GuestState, wanted bool) guest {
 	switch s {
 	case model.GuestRunning:
 		if !wanted {
-			return guest{"running", signOn, inkWarn, true}
+			return guest{word: "running", sign: signOn, ink: inkWarn, up: true}
 		}
-		return guest{"running", signOn, inkGood, true}
+		return guest{word: "running", sign: signOn, ink: inkGood, up: true}
 	case model.GuestStopped:
 		if wanted {
-			return guest{"stopped", signOff, inkWarn, false}
+			return guest{word: "stopped", sign: signOff, ink: inkWarn}
 		}
-		return guest{"stopped", signOff, inkDim, false}
+		return guest{word: "stopped", sign: signOff, ink: inkDim}
 	case model.GuestPaused:
-		return guest{"paused", signHalf, inkWarn, true}
+		return guest{word: "paused", sign: signHalf, ink: inkWarn, up: true}
 	case model.GuestStopping:
-		return guest{"stopping", signHalf, inkBusy, true}
+		return guest{word: "stopping", sign: signHalf, ink: inkBusy, up: true}
 	case model.GuestCrashed:
-		return guest{"crashed", signFailed, inkBad, false}
+		return guest{word: "crashed", sign: signFailed, ink: inkBad}
 	}
-	return guest{"unknown", signUnknown, inkDim, false}
+	return guest{word: "unknown", sign: signUnknown, ink: inkDim}
 }
 
 // vmSearch is what a filter finds a VM by: plain words, and key:value for its

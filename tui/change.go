@@ -26,10 +26,11 @@ type change struct {
 	commit func(ctx context.Context, via string) (model.Revision, error)
 }
 
-// also is a key of a question that does more than y does.
+// also is a key of a question that does more than y does: another edit, or do.
 type also struct {
 	key, verb string
 	edit      model.Edit
+	do        func(a *app) tea.Cmd
 }
 
 // propose finds out what a change would do, and asks or does it.

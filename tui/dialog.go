@@ -67,6 +67,9 @@ func (c *confirm) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 		return c.yes(a)
 	case c.also != nil && s == c.also.key:
 		a.overlay = nil
+		if c.also.do != nil {
+			return c.also.do(a)
+		}
 		return a.commit(change{title: c.title[:len(c.title)-1] + ", " + c.also.verb, edit: c.also.edit})
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
@@ -69,14 +70,24 @@ func TestScreens(t *testing.T) {
 		{"marked", "2 space down v > > >"},
 		{"bulk", "2 * s 2"},
 		{"copy", "2 end Y"},
+		{"stop", "2 down down s"},
+		{"vms-stopping", "2 down down"},
+		{"vm-stopping", "2 down down i"},
+		{"stop-now", "2 down down s"},
+		{"restart", "2 down down r"},
+		{"rebuild", "2 down down b"},
+		{"rebuild-several", "2 * b"},
 	}
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 12}} {
 		for _, s := range screens {
 			name := fmt.Sprintf("%s-%dx%d", s.name, size[0], size[1])
 			t.Run(name, func(t *testing.T) {
 				lab := newLab()
-				if s.name == "access" {
+				switch s.name {
+				case "access":
 					lab = peopled(t)
+				case "vms-stopping", "vm-stopping", "stop-now":
+					stopping(lab, "db", 41*time.Second)
 				}
 				d := drive(t, lab, size[0], size[1])
 				for _, k := range strings.Fields(s.keys) {

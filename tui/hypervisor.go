@@ -352,6 +352,7 @@ func power(a *app, r *hvRow) tea.Cmd {
 	if n := r.st.Logins(); n > 0 {
 		lines = append(lines, text(inkWarn, "Somebody is logged in on it: "+count(n, "session")+"."))
 	}
+	lines = append(lines, sharesLost(a.cache, r.Outlets, []string{r.Name})...)
 	return a.propose(change{
 		title: "Power " + r.Name + " off", verb: "power it off", least: stops, lines: lines,
 		edit: model.WantPower([]string{r.Name}, model.PowerWantedOff),

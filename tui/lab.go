@@ -78,6 +78,13 @@ type Lab interface {
 	// Cancel interrupts a run; a second time kills it.
 	Cancel(ctx context.Context, run uint64) error
 
+	// RestartGuest restarts the guest of a VM: a single act, not a state. With
+	// force it is not asked to shut down.
+	RestartGuest(ctx context.Context, vm string, force bool) error
+	// CutGuest switches the guest of a VM that is wanted stopped off, without
+	// asking it.
+	CutGuest(ctx context.Context, vm string) error
+
 	// Console attaches a terminal to the serial console of a VM's guest until the
 	// person leaves or it ends, and says why it ended if the person did not.
 	Console(ctx context.Context, vm string, watch bool, t model.Terminal) (why string, err error)

@@ -304,6 +304,11 @@ func (l *fakeLab) StartRun(_ context.Context, hv string, kind model.RunKind) (mo
 func (l *fakeLab) Approve(_ context.Context, run uint64) error { return l.order("approve %d", run) }
 func (l *fakeLab) Cancel(_ context.Context, run uint64) error  { return l.order("cancel %d", run) }
 
+func (l *fakeLab) RestartGuest(_ context.Context, vm string, force bool) error {
+	return l.order("restart %s %v", vm, force)
+}
+func (l *fakeLab) CutGuest(_ context.Context, vm string) error { return l.order("cut %s", vm) }
+
 func (l *fakeLab) SaltApply(_ context.Context, names []string, each func(model.SaltAnswer)) error {
 	for _, name := range names {
 		each(model.SaltAnswer{Name: name, Result: &model.SaltResult{OK: true, Steps: []model.SaltStep{{ID: "motd", OK: true}}}})

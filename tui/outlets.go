@@ -243,6 +243,7 @@ func cutsOff(c *cache, o model.Outlet) ([]line, damage) {
 		level = loses
 		lines = append(lines, text(inkBad, "It is marked essential: it may carry this server, or the way to it."))
 	}
+	lines = append(lines, sharesLost(c, []string{o.Name}, nil)...)
 	if len(lines) == 0 {
 		lines = append(lines, text(inkText, "It feeds "+orNothing(nil)+"."))
 	}

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -122,7 +121,7 @@ func (s *vms) table(a *app, w, h int) []line {
 		}
 		return []line{
 			name,
-			{{vm.guest.sign + " " + vm.guest.word, vm.guest.ink}},
+			{{vm.guest.sign + " " + vm.guest.shortly(a.now), vm.guest.ink}},
 			text(inkText, vm.Hypervisor),
 			text(inkDim, orNone(vm.Role)),
 			text(inkDim, strings.Join(vm.Profiles, ",")),
@@ -161,6 +160,8 @@ func vmActions(a *app, row func(a *app) *vmRow) []action {
 		on(keyRemove, removeVM),
 		on(details, func(a *app, vm *vmRow) tea.Cmd { return a.open(&vmDetail{name: vm.Name}) }),
 		on(keyConsole, console),
+		on(keyRestart, restartVM),
+		on(keyRebuild, rebuildVM),
 		on(keyProtect, protect),
 		on(keyMoveVM, func(a *app, vm *vmRow) tea.Cmd { return moveVMs(a, []*vmRow{vm}, &list{}) }),
 		on(keySalt, func(a *app, vm *vmRow) tea.Cmd { return a.open(&saltScreen{name: vm.Name}) }),
@@ -173,34 +174,6 @@ func changeVM(name string, f func(vm *model.VM)) model.Edit {
 		f(vm)
 		return nil
 	})
-}
-
-func startStop(a *app, vm *vmRow) tea.Cmd {
-	want := !vm.Running
-	c := change{
-		title: map[bool]string{true: "Start ", false: "Stop "}[want] + vm.Name, verb: "stop it",
-		edit: changeVM(vm.Name, func(v *model.VM) { v.Running = want }),
-	}
-	if why := noGuest(a.cache, vm); why != "" {
-		c.least, c.verb = stops, either(want, "start it then", "leave it stopped then")
-		c.lines = []line{
-			text(inkWarn, vm.Name+" has no guest now: "+why+"."),
-			text(inkText, "Nothing changes until it gets one, which will then be "+either(want, "running.", "stopped.")),
-		}
-	}
-	return a.propose(c)
-}
-
-// noGuest says why a VM is to have no guest, or nothing.
-func noGuest(c *cache, vm *vmRow) string {
-	active := c.state.ActiveProfile()
-	switch {
-	case !vm.Enabled:
-		return "it is disabled"
-	case !slices.Contains(vm.Profiles, active):
-		return "it is not in the active profile " + active
-	}
-	return ""
 }
 
 func enable(a *app, vm *vmRow) tea.Cmd {
@@ -260,7 +233,7 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 	wanted := either(vm.Enabled, either(vm.Running, "running", "stopped"), "disabled: no guest, disks are kept")
 	out := []line{
 		text(inkName, " "+vm.Name),
-		fact("guest", line{{vm.guest.sign + " " + vm.guest.word, vm.guest.ink}}),
+		fact("guest", line{{vm.guest.sign + " " + vm.guest.fully(a.now, w-13), vm.guest.ink}}),
 		fact("wanted", text(inkText, wanted)),
 		fact("on", text(inkText, placeOf(a, vm))),
 		fact("profiles", text(inkText, strings.Join(vm.Profiles, ", "))),

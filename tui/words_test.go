@@ -84,22 +84,22 @@ func TestGuests(t *testing.T) {
 		st   model.HypervisorStatus
 		want guest
 	}{
-		{vm, is(model.GuestRunning), guest{"running", signOn, inkGood, true}},
-		{vm, is(model.GuestStopped), guest{"stopped", signOff, inkWarn, false}},
-		{vm, is(model.GuestPaused), guest{"paused", signHalf, inkWarn, true}},
-		{vm, is(model.GuestStopping), guest{"stopping", signHalf, inkBusy, true}},
-		{vm, is(model.GuestCrashed), guest{"crashed", signFailed, inkBad, false}},
-		{vm, is("odd"), guest{"unknown", signUnknown, inkDim, false}},
-		{vm, online(), guest{"pending", signHalf, inkBusy, false}},
-		{vm, online(model.Guest{Name: "web_on_nuc", Conflict: vm.ID}), guest{"conflict", signWarn, inkBad, false}},
-		{vm, model.HypervisorStatus{Agent: model.AgentOffline}, guest{"unknown", signUnknown, inkDim, false}},
-		{vm, model.HypervisorStatus{Agent: model.AgentOffline, Power: model.PowerOff}, guest{"off", signOff, inkDim, false}},
-		{with(func(v *model.VM) { v.Running = false }), is(model.GuestRunning), guest{"running", signOn, inkWarn, true}},
-		{with(func(v *model.VM) { v.Running = false }), is(model.GuestStopped), guest{"stopped", signOff, inkDim, false}},
-		{with(func(v *model.VM) { v.Running = false }), online(), guest{"defined", signOff, inkDim, false}},
-		{with(func(v *model.VM) { v.Enabled = false }), online(), guest{"disabled", signNone, inkDim, false}},
-		{with(func(v *model.VM) { v.Enabled = false }), is(model.GuestRunning), guest{"leaving", signHalf, inkWarn, true}},
-		{with(func(v *model.VM) { v.Profiles = []string{"night"} }), online(), guest{"inactive", signNone, inkDim, false}},
+		{vm, is(model.GuestRunning), guest{word: "running", sign: signOn, ink: inkGood, up: true}},
+		{vm, is(model.GuestStopped), guest{word: "stopped", sign: signOff, ink: inkWarn}},
+		{vm, is(model.GuestPaused), guest{word: "paused", sign: signHalf, ink: inkWarn, up: true}},
+		{vm, is(model.GuestStopping), guest{word: "stopping", sign: signHalf, ink: inkBusy, up: true}},
+		{vm, is(model.GuestCrashed), guest{word: "crashed", sign: signFailed, ink: inkBad}},
+		{vm, is("odd"), guest{word: "unknown", sign: signUnknown, ink: inkDim}},
+		{vm, online(), guest{word: "pending", sign: signHalf, ink: inkBusy}},
+		{vm, online(model.Guest{Name: "web_on_nuc", Conflict: vm.ID}), guest{word: "conflict", sign: signWarn, ink: inkBad}},
+		{vm, model.HypervisorStatus{Agent: model.AgentOffline}, guest{word: "unknown", sign: signUnknown, ink: inkDim}},
+		{vm, model.HypervisorStatus{Agent: model.AgentOffline, Power: model.PowerOff}, guest{word: "off", sign: signOff, ink: inkDim}},
+		{with(func(v *model.VM) { v.Running = false }), is(model.GuestRunning), guest{word: "running", sign: signOn, ink: inkWarn, up: true}},
+		{with(func(v *model.VM) { v.Running = false }), is(model.GuestStopped), guest{word: "stopped", sign: signOff, ink: inkDim}},
+		{with(func(v *model.VM) { v.Running = false }), online(), guest{word: "defined", sign: signOff, ink: inkDim}},
+		{with(func(v *model.VM) { v.Enabled = false }), online(), guest{word: "disabled", sign: signNone, ink: inkDim}},
+		{with(func(v *model.VM) { v.Enabled = false }), is(model.GuestRunning), guest{word: "leaving", sign: signHalf, ink: inkWarn, up: true}},
+		{with(func(v *model.VM) { v.Profiles = []string{"night"} }), online(), guest{word: "inactive", sign: signNone, ink: inkDim}},
 	} {
 		if got := guestOf(c.vm, "day", c.st); got != c.want {
 			t.Errorf("%+v, want %+v", got, c.want)

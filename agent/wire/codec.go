@@ -92,7 +92,7 @@ func decode(line []byte) (Frame, error) {
 func known(kind string) bool {
 	switch kind {
 	case KindHello, KindRecords, KindInventory, KindLoad, KindWelcome, KindDesired, KindRun, KindApprove, KindCancel,
-		KindShutdown, KindRestart, KindAdopt, KindUnlock, KindUpdate, KindPrune, KindResult, KindAck, KindPing, KindError:
+		KindShutdown, KindRestart, KindCut, KindAdopt, KindUnlock, KindUpdate, KindPrune, KindResult, KindAck, KindPing, KindError:
 		return true
 	}
 	return false
@@ -111,7 +111,7 @@ func (f Frame) missing() string {
 		return f.Kind
 	case f.Kind == KindRecords && len(f.Records) == 0:
 		return "records"
-	case (f.Kind == KindRestart || f.Kind == KindAdopt) && f.VM == "":
+	case (f.Kind == KindRestart || f.Kind == KindCut || f.Kind == KindAdopt) && f.VM == "":
 		return "vm"
 	case f.Kind == KindPrune && len(f.Files) == 0:
 		return "files"

@@ -54,12 +54,12 @@ type Frame struct {
 	Run     *Run     `json:"run,omitempty"`
 	Ack     uint64   `json:"ack,omitempty"` // every record up to it is committed
 
-	// Orders of the server (approve, cancel, restart, adopt, prune, shutdown) carry a
+	// Orders of the server (approve, cancel, restart, cut, adopt, prune, shutdown) carry a
 	// number; the agent answers each with a result of that number, whose Error
 	// is empty if the order was taken.
 	Order uint64 `json:"order,omitempty"`
 	RunID uint64 `json:"run_id,omitempty"` // of approve and cancel
-	VM    string `json:"vm,omitempty"`     // ID of a VM, of restart and adopt
+	VM    string `json:"vm,omitempty"`     // ID of a VM, of restart, cut and adopt
 	// Update is the program that an agent is to become, of update.
 	Update *Update `json:"update,omitempty"`
 	// Files are names of volumes, of prune.
@@ -67,8 +67,10 @@ type Frame struct {
 	Error string   `json:"error,omitempty"`
 
 	// GraceSeconds is how long a guest has to shut down before it is switched
-	// off, of shutdown; 0 is the agent's own.
+	// off, of shutdown and restart; 0 is the agent's own.
 	GraceSeconds int `json:"grace_seconds,omitempty"`
+	// Force has the guest switched off without being asked, of restart.
+	Force bool `json:"force,omitempty"`
 }
 
 // Kinds of frames.
@@ -84,6 +86,7 @@ const (
 	KindCancel    = "cancel"    // server → agent: interrupt RunID; a second one kills
 	KindShutdown  = "shutdown"  // server → agent: shut down guests, then the machine
 	KindRestart   = "restart"   // server → agent: restart the guest of VM
+	KindCut       = "cut"       // server → agent: switch the guest of VM off, without asking it
 	KindAdopt     = "adopt"     // server → agent: the domain that bears the name of VM becomes ours
 	KindPrune     = "prune"     // server → agent: remove these files of images if nothing uses them
 	KindUpdate    = "update"    // server → agent: become another version of the program
@@ -146,6 +149,9 @@ type Run struct {
 	// Review says that every plan with changes waits for approval.
 	Review    bool            `json:"review"`
 	Announced model.Announced `json:"announced"`
+	// GraceSeconds is how long a guest has to shut down before it is switched
+	// off; 0 is the agent's own.
+	GraceSeconds int `json:"grace_seconds,omitempty"`
 }
 
 // Inventory is what the agent sees on its machine.

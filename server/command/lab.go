@@ -59,8 +59,12 @@ type Lab interface {
 	StartRun(ctx context.Context, hypervisor string, kind model.RunKind) (model.Run, error)
 	Approve(ctx context.Context, run uint64) error
 	Cancel(ctx context.Context, run uint64) error
-	// RestartGuest restarts the guest of a VM: a single act, not a state.
-	RestartGuest(ctx context.Context, vm string) error
+	// RestartGuest restarts the guest of a VM: a single act, not a state. With
+	// force it is not asked to shut down.
+	RestartGuest(ctx context.Context, vm string, force bool) error
+	// CutGuest switches the guest of a VM that is wanted stopped off, without
+	// asking it.
+	CutGuest(ctx context.Context, vm string) error
 	// Adopt makes a foreign domain that bears the name of a VM that VM's own.
 	Adopt(ctx context.Context, vm string) error
 	// Unlock removes the lock that a dead process left on the terraform state

@@ -197,15 +197,40 @@ func (l *testLab) Cancel(_ context.Context, id uint64) error {
 	return l.say(run, model.Record{State: model.RunCancelled})
 }
 
-func (l *testLab) RestartGuest(_ context.Context, vm string) error {
+func (l *testLab) RestartGuest(_ context.Context, vm string, force bool) error {
 	st := l.State().VMs[vm]
 	if err := model.CanRestart(st, l.Status().Hypervisors[st.Hypervisor]); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if force {
+		vm += " by force"
+	}
 	l.restarted = append(l.restarted, vm)
 	return nil
+}
+
+func (l *testLab) CutGuest(_ context.Context, vm string) error {
+	st := l.State().VMs[vm]
+	if err := model.CanCut(st, l.Status().Hypervisors[st.Hypervisor]); err != nil {
+		return err
+	}
+	l.guest(vm, model.GuestStopped, time.Time{})
+	return nil
+}
+
+// guest changes what is seen of the guest of a VM.
+func (l *testLab) guest(vm string, is model.GuestState, offBy time.Time) {
+	of := l.State().VMs[vm]
+	l.observe(of.Hypervisor, func(st *model.HypervisorStatus) {
+		st.Guests = slices.Clone(st.Guests)
+		for i := range st.Guests {
+			if st.Guests[i].ID == of.ID {
+				st.Guests[i].State, st.Guests[i].OffBy = is, offBy
+			}
+		}
+	})
 }
 
 func (l *testLab) PruneImages(_ context.Context, hypervisor string, files []string) error {

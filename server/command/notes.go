@@ -47,10 +47,27 @@ func (s *session) noteUnfed(names []string) {
 	}
 }
 
+// noteAsleep says which shares of these VMs are not to be had, as the machine
+// that serves them is off, and what switches it on.
+func (s *session) noteAsleep(names []string) {
+	st, status := s.state(), s.lab.Status()
+	for _, name := range names {
+		for _, share := range st.VMs[name].Shares {
+			if why, remedy := st.ShareOff(share, status); why != "" {
+				s.notef("note: %s mounts share %s, which is not to be had: %s; what looks into %s waits or fails until: %s",
+					clean(name), clean(share), clean(why), clean(st.Shares[share].Mount), clean(remedy))
+			}
+		}
+	}
+}
+
 func holdCommand(s *session) *cobra.Command {
-	cmd := hypervisors(s).set("hold", "Stop all reconciling of hypervisors", `Stop all reconciling of hypervisors until they are released: nothing is planned or
-applied there, and their power stays as it is.`, "held",
-		func(h *model.Hypervisor) { h.Hold = true }, nil, nil)
+	cmd := hypervisors(s).set(setting[model.Hypervisor]{
+		verb: "hold", short: "Stop all reconciling of hypervisors", done: "held",
+		long: `Stop all reconciling of hypervisors until they are released: nothing is planned or
+applied there, and their power stays as it is.`,
+		apply: func(h *model.Hypervisor) { h.Hold = true },
+	})
 	cmd.Example = "hold thinkpad"
 	return cmd
 }

@@ -222,13 +222,24 @@ func (n noun[T]) remove(long string) *cobra.Command {
 	return cmd
 }
 
-// set makes a verb that changes the things named by its arguments in one way.
-func (n noun[T]) set(verb, short, long, done string, apply func(*T), expected func(model.Impact) bool, then func(ctx context.Context, names []string, changed bool) error) *cobra.Command {
+// setting is a verb that changes the things named by its arguments in one way.
+type setting[T any] struct {
+	verb, short, long string
+	done              string // what they are then, such as "enabled"
+	apply             func(*T)
+	// expected tells of impacts that the verb itself announces; see change.
+	expected func(model.Impact) bool
+	// before refuses what cannot be, and says what else must be agreed to.
+	before func(names []string) (ask []string, err error)
+	then   func(ctx context.Context, names []string, changed bool) error
+}
+
+func (n noun[T]) set(v setting[T]) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:               verb + " NAME…",
-		Short:             short,
-		Long:              long,
-		Example:           n.word + " " + verb + " NAME",
+		Use:               v.verb + " NAME…",
+		Short:             v.short,
+		Long:              v.long,
+		Example:           n.word + " " + v.verb + " NAME",
 		Args:              some("NAME"),
 		ValidArgsFunction: n.s.nameArgs(n.kind, true),
 	}
@@ -237,13 +248,19 @@ func (n noun[T]) set(verb, short, long, done string, apply func(*T), expected fu
 		names := unique(args)
 		c := change{
 			edit: each(names, func(name string) model.Edit {
-				return model.Change(name, 0, func(obj *T) error { apply(obj); return nil })
+				return model.Change(name, 0, func(obj *T) error { v.apply(obj); return nil })
 			}),
-			done:     n.subject(names) + isAre(names) + done,
-			expected: expected,
+			done:     n.subject(names) + isAre(names) + v.done,
+			expected: v.expected,
 		}
-		if then != nil {
-			c.then = func(changed bool) error { return then(cmd.Context(), names, changed) }
+		if v.before != nil {
+			var err error
+			if c.ask, err = v.before(names); err != nil {
+				return err
+			}
+		}
+		if v.then != nil {
+			c.then = func(changed bool) error { return v.then(cmd.Context(), names, changed) }
 		}
 		return n.s.commit(cmd.Context(), opts, c)
 	}

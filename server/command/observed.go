@@ -9,6 +9,25 @@ import (
 
 // What agents see on their machines, in lines of label and value.
 
+// stateCell is a VM's state, and of a guest that was asked to shut down when it
+// is switched off.
+func (s *session) stateCell(st *model.State, vm model.VM) cell {
+	c := s.observed().vmCell(st, vm)
+	if guest, ok := s.observed().guests[vm.Hypervisor+"/"+vm.ID]; ok && !guest.OffBy.IsZero() {
+		c.text = "off " + guest.OffIn(s.now())
+	}
+	return c
+}
+
+// goingCell is the same in more words.
+func (s *session) goingCell(st *model.State, vm model.VM) cell {
+	c := s.observed().vmCell(st, vm)
+	if guest, ok := s.observed().guests[vm.Hypervisor+"/"+vm.ID]; ok && !guest.OffBy.IsZero() {
+		c.text += ": " + guest.Going(s.now())
+	}
+	return c
+}
+
 // guestDetail is what is seen of a VM's guest; nothing of one that is off.
 func (s *session) guestDetail(st *model.State, vm model.VM) []pair {
 	seen := s.observed().vmStatus(st, vm)

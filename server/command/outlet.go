@@ -194,6 +194,7 @@ func (s *session) cutting(names []string, force bool) question {
 			q.damage = append(q.damage, fmt.Sprintf("%s is essential: it carries this server or the way to it, and off may mean for good", name))
 			q.word = name
 		}
+		q.damage = append(q.damage, st.SharesLost(s.lab.Status(), []string{name}, nil)...)
 		if !force {
 			continue
 		}

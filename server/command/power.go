@@ -139,9 +139,15 @@ func (s *session) sayer(opts options) func(string, ...any) {
 	return s.sayf
 }
 
-// shuttingDown says which guests go down with their machines.
+// shuttingDown says which guests go down with their machines, and which lose
+// what these serve.
 func (s *session) shuttingDown(hypervisors []string) []string {
-	var damage []string
+	st := s.state()
+	var outlets []string
+	for _, name := range hypervisors {
+		outlets = append(outlets, st.Hypervisors[name].Outlets...)
+	}
+	damage := st.SharesLost(s.lab.Status(), outlets, hypervisors)
 	for _, name := range hypervisors {
 		if status := s.hypervisorStatus(name); status.RunningGuests() > 0 {
 			damage = append(damage, fmt.Sprintf("%s would be shut down, and with it %s", name, count(status.RunningGuests(), "running guest", "running guests")))

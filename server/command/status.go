@@ -20,6 +20,7 @@ type vmStatus struct {
 	State     string            `json:"state"`
 	Addresses []string          `json:"addresses"`       // that its guest has now
 	Since     time.Time         `json:"since,omitzero"`  // since when its guest runs
+	OffBy     time.Time         `json:"off_by,omitzero"` // when its guest is switched off if it does not shut down as asked
 	Load      *model.GuestLoad  `json:"load,omitempty"`  // of a guest that runs
 	Drift     []model.Drift     `json:"drift,omitempty"` // how it is not what was applied
 	Salt      *model.SaltStatus `json:"salt,omitempty"`  // of one that has a master
@@ -121,7 +122,7 @@ func (p *picture) vmStatus(st *model.State, vm model.VM) vmStatus {
 	hv := p.Hypervisors[vm.Hypervisor]
 	if guest, ok := p.guests[vm.Hypervisor+"/"+vm.ID]; ok {
 		out.Addresses = append(out.Addresses, guest.Addresses...)
-		out.Since = guest.Since
+		out.Since, out.OffBy = guest.Since, guest.OffBy
 		if load, ok := hv.GuestLoad(guest); ok {
 			out.Load = &load
 		}

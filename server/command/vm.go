@@ -27,7 +27,7 @@ func vms(s *session) noun[model.VM] {
 		row: func(st *model.State, vm model.VM) []cell {
 			return []cell{
 				{text: vm.Name},
-				s.observed().vmCell(st, vm),
+				s.stateCell(st, vm),
 				{text: vm.Hypervisor},
 				{text: mib(vm.MemoryMiB)},
 				plainCell("%d", vm.CPUs),
@@ -134,7 +134,7 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 	}
 	pairs := []pair{
 		{"name", cell{text: vm.Name}},
-		{"state", s.observed().vmCell(st, vm)},
+		{"state", s.goingCell(st, vm)},
 	}
 	if vm.MovingTo != "" || vm.MovedFrom != "" {
 		move := s.observed().Moves[vm.ID]
