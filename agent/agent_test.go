@@ -128,6 +128,29 @@ func TestReviewSupersedeCancel(t *testing.T) {
 	s.state(4, model.RunSuperseded)
 }
 
+// A plan that would take a protected VM's disk fails, under every policy and
+// whatever was announced, and nothing of it is applied.
+func TestProtectedDiskIsNeverPlannedAway(t *testing.T) {
+	s := newFakeServer(t)
+	start(t, Options{Data: t.TempDir(), Token: s.token().String()})
+	s.send(run(1, s.offer(sandboxConfig(t, "one", idA, idB))))
+	s.state(1, model.RunSucceeded)
+
+	// The VM is in the config still, its disk is not, and something else changes.
+	m := wire.Manifest{Version: 1, Hypervisor: "hv1", Platform: model.PlatformSandbox, VMs: []wire.VM{{ID: idA, Name: "vm1", Protected: true}}}
+	digest := s.offer(tarOf(t, m, map[string]string{wire.MainFile: variables}))
+	for id, review := range map[uint64]bool{2: false, 3: true} {
+		order := run(id, digest)
+		order.Run.Review = review
+		order.Run.Announced = model.Announced{Domains: []string{idA, idB}, Disks: []model.Disk{{VM: idA, Disk: model.DiskRoot}, {VM: idB, Disk: model.DiskRoot}}}
+		s.send(order)
+		if got := s.state(id, model.RunFailed); !strings.Contains(got.Error, "destroy what is protected: vm1 root disk") || got.Summary.Done != 0 {
+			t.Errorf("review %v: %q, %+v", review, got.Error, got.Summary)
+		}
+	}
+	s.until("all of it to be there", func() bool { return len(s.inv.Guests) == 2 && len(s.inv.Disks) == 2 })
+}
+
 // A config that is not the one ordered is not applied, whatever it is.
 func TestWrongConfigIsNeverApplied(t *testing.T) {
 	s := newFakeServer(t)

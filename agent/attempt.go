@@ -80,6 +80,9 @@ func (t *attempt) carryOut() (model.RunState, error) {
 	if t.Kind == model.RunPlan {
 		return model.RunSucceeded, nil
 	}
+	if err := guard(plan, t.manifest, t.a.names.Label); err != nil {
+		return "", err
+	}
 	if violations, wait := check(plan, t.Run, t.a.names.Label); wait {
 		if err := t.wait(violations); err != nil {
 			return "", err

@@ -1,6 +1,9 @@
 package agent
 
 import (
+	"fmt"
+	"strings"
+
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"homelab/agent/wire"
@@ -39,6 +42,22 @@ func deletions(plan *tfjson.Plan) []model.Deletion {
 func check(plan *tfjson.Plan, order wire.Run, label func(string) string) (violations []model.Violation, wait bool) {
 	violations = model.CheckPlan(deletions(plan), order.Announced, label)
 	return violations, len(violations) > 0 || order.Review
+}
+
+// guard refuses a plan that would destroy or replace a disk of a protected VM: no
+// announcement and no approval allows that.
+func guard(plan *tfjson.Plan, m wire.Manifest, label func(string) string) error {
+	var lost []string
+	for _, d := range deletions(plan) {
+		id, part, ok := model.ParseResource(d.Address)
+		if vm, ours := vmIn(m, id); ok && ours && vm.Protected && (part == model.PartRoot || part == model.PartExtra) {
+			lost = append(lost, label(d.Address))
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the plan would destroy what is protected: %s; nothing was applied. Remove the protection, or undo what makes it so", strings.Join(lost, ", "))
 }
 
 // doomed are the IDs of the VMs whose domain the plan destroys or replaces.

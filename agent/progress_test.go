@@ -188,3 +188,27 @@ func TestCheckOfRecordedPlans(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanAgainstProtection: a plan that would destroy a disk of a protected VM
+// is refused, whatever was announced; its domain may be made anew.
+func TestPlanAgainstProtection(t *testing.T) {
+	n := &names{m: map[string]string{idA: "web"}}
+	for _, c := range []struct {
+		plan      string
+		protected bool
+		want      string // in the error; "" is none
+	}{
+		{"01-create-plan.show.json", true, ""},
+		{"03-ram-plan.show.json", true, ""},
+		{"04-disk-plan.show.json", true, "web extra disk"},
+		{"04-disk-plan.show.json", false, ""},
+		{"08-remove-plan.show.json", true, "web extra disk, web root disk"},
+		{"08-remove-plan.show.json", false, ""},
+	} {
+		m := wire.Manifest{VMs: []wire.VM{{ID: idA, Name: "web", Protected: c.protected}}}
+		err := guard(readPlan(t, c.plan, ourNames...), m, n.Label)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), "protected: "+c.want+";") {
+			t.Errorf("%s, protected %v: %v", c.plan, c.protected, err)
+		}
+	}
+}

@@ -69,6 +69,7 @@ type VM struct {
 	Name       string `json:"name"`
 	DomainName string `json:"domain_name,omitempty"` // empty: volumes only
 	Running    bool   `json:"running"`
+	Protected  bool   `json:"protected,omitempty"`   // no plan may destroy its disks, whoever approves it
 	RootVolume string `json:"root_volume,omitempty"` // file name in pool "default"
 	RootGiB    int    `json:"root_gib,omitempty"`    // that it is grown to; 0 leaves it as it is
 	// ExtraVolume is the file name of the extra disk in ExtraPool.

@@ -18,7 +18,7 @@ const protocol = 1
 
 // render makes one VM's part.
 func (st *site) render(g guest) (part, error) {
-	vm := wire.VM{ID: g.ID, Name: g.Name}
+	vm := wire.VM{ID: g.ID, Name: g.Name, Protected: g.Protected}
 	if g.Root {
 		vm.RootVolume, vm.RootGiB = g.domain(), g.DiskGiB
 	}
