@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -220,28 +221,41 @@ func (t *attempt) apply(plan *tfjson.Plan) (model.RunState, error) {
 	if t.ctx.Err() != nil {
 		return "", context.Cause(t.ctx)
 	}
-	t.progress.Apply()
-	cmd, err := t.a.tf.Apply(t.dir, t.vars)
-	if err != nil {
-		return "", err
-	}
-	t.say("%s apply started", t.a.tf.program())
-	if err := t.follow(cmd, cmd.Interrupt); err != nil {
-		if errors.Is(err, errHung) {
-			return "", fmt.Errorf("applying made no progress for %s and was killed: look at libvirt on the hypervisor", applyQuiet)
-		}
-		if errors.Is(context.Cause(t.ctx), errCancelled) {
-			return "", cancelledApply(cmd)
-		}
-		return "", t.progress.Error("applying", err)
-	}
-	if _, err := t.platform.Settle(t.ctx, t.job, t.manifest); err != nil {
+	if err := t.carryOutPlan(); err != nil {
 		return "", err
 	}
 	if err := t.a.tf.Backup(time.Now()); err != nil { // the next one may find the state lost
 		t.warn("%v", err)
 	}
 	return model.RunSucceeded, t.applied(t.Digest)
+}
+
+// carryOutPlan lets terraform apply the saved plan, and then brings guests and
+// disks to what is wanted: what one guest fails at keeps no other from that.
+func (t *attempt) carryOutPlan() error {
+	t.progress.Apply()
+	cmd, err := t.a.tf.Apply(t.dir, t.vars)
+	if err != nil {
+		return err
+	}
+	t.say("%s apply started", t.a.tf.program())
+	applied := t.follow(cmd, cmd.Interrupt)
+	switch {
+	case errors.Is(applied, errHung):
+		return fmt.Errorf("applying made no progress for %s and was killed: look at libvirt on the hypervisor", applyQuiet)
+	case applied != nil && errors.Is(context.Cause(t.ctx), errCancelled):
+		return cancelledApply(cmd)
+	case applied != nil:
+		applied = t.progress.Error("applying", applied)
+	}
+	if t.ctx.Err() != nil && applied != nil {
+		return applied
+	}
+	_, settled := t.platform.Settle(t.ctx, t.job, t.manifest)
+	if applied != nil && settled != nil {
+		return fmt.Errorf("%w; %w", applied, settled)
+	}
+	return cmp.Or(applied, settled)
 }
 
 // cancelledApply says what became of an apply that was cancelled.
