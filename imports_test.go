@@ -19,13 +19,14 @@ var layers = map[string][]string{
 	"homelab/power":            {"model"},
 	"homelab/agent/wire":       {"model"},
 	"homelab/agent":            {"agent/wire", "model"},
-	"homelab/tui":              {"model"},
+	"homelab/tui":              {"model", "tui/display"},
+	"homelab/tui/display":      {},
 	"homelab/server/salt":      {"model"},
 	"homelab/server/terraform": {"agent/wire", "model", "model/userdata"},
 	"homelab/server/command":   {"agent/wire", "model"},
 	"homelab/server/local":     {"agent/wire", "model/store"},
 	"homelab/server/demo":      {"model", "model/store", "server"},
-	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "server/command", "server/salt", "server/terraform"},
+	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "tui/display", "server/command", "server/salt", "server/terraform"},
 }
 
 type goPackage struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -15,13 +16,14 @@ import (
 
 	"homelab/model"
 	"homelab/tui"
+	"homelab/tui/display"
 )
 
 // runDashboard runs the dashboard on a session with a pty until the person
 // quits, the client is gone, or the server stops. It begins with the home
 // screen, or the one that is named. The session has a context of
 // its own: the connection's outlives it.
-func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, screen []string, log *slog.Logger) {
+func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, open []string, log *slog.Logger) {
 	if win.term == "dumb" {
 		fmt.Fprint(sess.Stderr(), dumb)
 		_ = sess.Exit(exitUsage)
@@ -29,8 +31,10 @@ func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, screen []
 	}
 	ctx, cancel := context.WithCancel(sess.Context())
 	defer cancel()
-	keys := newKeyboard(sess, win)
-	p := s.program(ctx, sess, lab, win, keys, screen)
+	width, height := win.get()
+	scr := display.New(rawOf(sess), width, height)
+	keys := newKeyboard(sess, win, scr)
+	p := s.program(ctx, sess, lab, win, keys, scr, open)
 	// Quitting waits for the program's loop, which a client that reads nothing
 	// may hold up: nobody else waits with it. A console that has the terminal
 	// holds it up too, and ends.
@@ -49,7 +53,9 @@ func (s *Server) runDashboard(sess ssh.Session, lab *lab, win *window, screen []
 	var helpers sync.WaitGroup
 	helpers.Go(func() { forwardWindow(ctx, p, win, quit) })
 	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, quit) })
+	helpers.Go(scr.Run)
 	_, err := p.Run()
+	scr.Close() // while the client is still asked whether it is there
 	cancel()
 	code := 0
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -82,15 +88,15 @@ const dumb = `The dashboard needs a terminal that can move its cursor, and TERM 
 `
 
 // program is the dashboard's program for one session's terminal.
-func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, keys *keyboard, screen []string) *tea.Program {
+func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *window, keys *keyboard, scr *display.Display, open []string) *tea.Program {
 	env := environ(sess, win)
 	profile := colours(env)
 	width, height := win.get()
-	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, FewColors: profile < colorprofile.ANSI256, Notice: s.opts.Notice, Open: screen, Terminal: keys, Address: lab.address, Prefer: preferences(env)})
-	return tea.NewProgram(root,
+	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, FewColors: profile < colorprofile.ANSI256, Notice: s.opts.Notice, Open: open, Terminal: keys, Address: lab.address, Prefer: preferences(env)})
+	return tea.NewProgram(scr.Model(root), append(display.Options(),
 		tea.WithContext(ctx),
 		tea.WithInput(keys),
-		tea.WithOutput(sess),
+		tea.WithOutput(io.Discard), // the screen draws
 		tea.WithEnvironment(env),
 		tea.WithColorProfile(profile),
 		tea.WithWindowSize(width, height),
@@ -101,7 +107,7 @@ func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *w
 			}
 			return msg
 		}),
-	)
+	)...)
 }
 
 // environ is the client's environment, its terminal included.

@@ -9,6 +9,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"homelab/model"
+	"homelab/tui/display"
 )
 
 // rawKey finds a session's own channel in its context: what the session writes
@@ -59,6 +60,7 @@ func terminalOf(sess ssh.Session, win *window) *model.Terminal {
 // is typed is lost between them.
 type keyboard struct {
 	terminal model.Terminal
+	display  *display.Display
 	ended    func() // called once nothing more will be typed
 
 	mu    sync.Mutex
@@ -68,8 +70,8 @@ type keyboard struct {
 	over  bool
 }
 
-func newKeyboard(sess ssh.Session, win *window) *keyboard {
-	k := &keyboard{terminal: *terminalOf(sess, win), ended: func() {}}
+func newKeyboard(sess ssh.Session, win *window, scr *display.Display) *keyboard {
+	k := &keyboard{terminal: *terminalOf(sess, win), display: scr, ended: func() {}}
 	k.wake = sync.NewCond(&k.mu)
 	return k
 }
@@ -140,11 +142,15 @@ func (b borrowed) Unread(p []byte) {
 // Lend hands the terminal to somebody else until [keyboard.Return].
 func (k *keyboard) Lend() model.Terminal {
 	k.lend(true)
+	k.display.Lend()
 	return model.Terminal{In: borrowed{k}, Out: k.terminal.Out, Size: k.terminal.Size}
 }
 
 // Return takes the terminal back.
-func (k *keyboard) Return() { k.lend(false) }
+func (k *keyboard) Return() {
+	k.lend(false)
+	k.display.Return()
+}
 
 func (k *keyboard) lend(lent bool) {
 	k.mu.Lock()

@@ -8,8 +8,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
 
 	"homelab/model"
+	"homelab/tui/display"
 )
 
 // Options are what a session says of its terminal. The zero value will do.
@@ -182,7 +184,7 @@ func (a *app) Init() tea.Cmd {
 		a.top().refresh(a, nil),
 		watch(a.ctx, a.lab, a.watcher, a.cache, time.Time{}),
 		a.tick(),
-		tea.RequestBackgroundColor,
+		display.Write(ansi.RequestBackgroundColor),
 		a.askColours(),
 	)
 }
@@ -193,7 +195,7 @@ func (a *app) askColours() tea.Cmd {
 	if a.opts.NoColor || a.opts.FewColors {
 		return nil
 	}
-	return tea.RequestCapability("RGB")
+	return display.Write(ansi.RequestTermcap("RGB"))
 }
 
 // Update routes a message.

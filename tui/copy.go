@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"homelab/model"
+	"homelab/tui/display"
 )
 
 // copier is a screen that has more to be copied than the names in its list.
@@ -59,7 +61,7 @@ func namesToCopy(l *list) []copied {
 // terminal knows how (OSC 52).
 func (a *app) copy(c copied) tea.Cmd {
 	if c.fetch == nil {
-		return tea.Batch(tea.SetClipboard(c.text), a.say(inkGood, signDone, "copied "+c.label+", if your terminal takes OSC 52"))
+		return tea.Batch(display.Write(ansi.SetSystemClipboard(c.text)), a.say(inkGood, signDone, "copied "+c.label+", if your terminal takes OSC 52"))
 	}
 	return a.async(func(context.Context) done {
 		s, err := c.fetch()

@@ -13,6 +13,7 @@ var (
 	keyAhead   = bind("L", "", "forward again; alt+→ too", "L", "alt+right")
 	keyMouse   = bind("M", "", "mouse off, so that text can be selected, or on", "M")
 	keySigns   = bind("A", "", "plain ASCII signs, for fonts that lack the others, or back", "A")
+	keyRedraw  = bind("ctrl+l", "", "draw the screen anew, if something else wrote on it", "ctrl+l")
 	keyTell    = bind("B", "", "tell of failures by the bell and the terminal's title, or not", "B")
 )
 
@@ -25,5 +26,5 @@ func globals(listed, deep bool) []binding {
 	if deep {
 		out = append(out, keyBack)
 	}
-	return append(out, keyTabs, keyGo, keyPalette, keyBefore, keyAhead, keyCopy, keyUndoLast, keyMouse, keySigns, keyTell, keyHelp, keyQuit)
+	return append(out, keyTabs, keyGo, keyPalette, keyBefore, keyAhead, keyCopy, keyUndoLast, keyMouse, keySigns, keyTell, keyRedraw, keyHelp, keyQuit)
 }

@@ -294,7 +294,7 @@ func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
 	}
 	row := make(line, 0, 4*len(cols)+2)
 	if with == " " {
-		row = append(row, span{mark + " ", inkBusy})
+		row = append(row, span{mark + " ", either(n == l.sel, inkBusy, inkText)})
 	} else {
 		row = append(row, span{mark, inkBusy}, span{with, inkKey})
 	}
@@ -307,9 +307,9 @@ func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
 			row = append(row, span{"  ", inkText})
 		}
 		row = append(row, cell(c, ws[i], cols[i].right)...)
-	}
-	if n == l.sel {
-		return row.selected().fit(w)
+		if n == l.sel && i == 0 { // the whole row would double what a key sends
+			row.selected()
+		}
 	}
 	return row
 }

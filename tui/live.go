@@ -6,6 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"homelab/model"
+	"homelab/tui/display"
 )
 
 // news tells what has ended since the cache before, wherever it was started:
@@ -67,5 +68,5 @@ func (a *app) alarm(what string) tea.Cmd {
 		return said
 	}
 	a.alarmed = what
-	return tea.Batch(said, tea.Raw("\a"))
+	return tea.Batch(said, display.Write("\a"))
 }

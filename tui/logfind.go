@@ -4,6 +4,9 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"homelab/tui/display"
 )
 
 // The keys of a log, beside those that scroll.
@@ -95,7 +98,7 @@ func (s *runScreen) logActions() []action {
 		{binding: keyFull, do: toggle(&s.full, false)},
 		{binding: keySaveLog, do: func(a *app) tea.Cmd {
 			c := runCopies(a, s.id)[0]
-			return tea.Batch(tea.SetClipboard(c.text), a.say(inkGood, signDone, "copied: "+c.text))
+			return tea.Batch(display.Write(ansi.SetSystemClipboard(c.text)), a.say(inkGood, signDone, "copied: "+c.text))
 		}},
 	}
 }

@@ -63,7 +63,7 @@ func (a *app) deeds() []target {
 			add(act.binding, act.do)
 		}
 	}
-	for _, b := range []binding{keyBefore, keyAhead, keyCopy, keyUndoLast, keyMouse, keySigns, keyTell, keyHelp, keyQuit} {
+	for _, b := range []binding{keyBefore, keyAhead, keyCopy, keyUndoLast, keyMouse, keySigns, keyTell, keyRedraw, keyHelp, keyQuit} {
 		if !taken[b.keys[0]] && a.may(b.need) {
 			k, _ := a.keyCalled(b.keys[0])
 			add(b, func(a *app) tea.Cmd { return a.globalKey(k) })

@@ -6,6 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"homelab/model"
+	"homelab/tui/display"
 )
 
 // key routes a key: to what lies in front, then to the screen, then to what
@@ -17,6 +18,9 @@ func (a *app) key(k tea.KeyPressMsg) tea.Cmd {
 			return a.end() // a second time means it
 		}
 		return a.quit()
+	}
+	if keyRedraw.is(k) { // in forms and dialogs too
+		return display.Redraw
 	}
 	if a.overlay != nil {
 		return a.overlay.key(a, k)

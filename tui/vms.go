@@ -259,7 +259,7 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 	return out
 }
 
-func either(b bool, is, not string) string {
+func either[T any](b bool, is, not T) T {
 	if b {
 		return is
 	}
