@@ -31,11 +31,14 @@ const (
 // endpoint is the SSH server: what it speaks, who gets in, and what answers.
 func (s *Server) endpoint() *ssh.Server {
 	srv := &ssh.Server{
-		Version:              "homelab",
-		HandshakeTimeout:     handshakeTime,
-		HostSigners:          []ssh.Signer{s.keys.all()[0]},
-		Handler:              s.handleSession,
-		ConnCallback:         s.admit,
+		Version:          "homelab",
+		HandshakeTimeout: handshakeTime,
+		HostSigners:      []ssh.Signer{s.keys.all()[0]},
+		Handler:          s.handleSession,
+		ConnCallback: func(ctx ssh.Context, conn net.Conn) net.Conn {
+			ctx.SetValue(visitorKey{}, conn)
+			return conn
+		},
 		PublicKeyHandler:     s.mayShow,
 		ServerConfigCallback: s.serverConfig,
 		PtyCallback: func(ctx ssh.Context, pty ssh.Pty) bool {

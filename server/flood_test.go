@@ -1,11 +1,18 @@
 package server
 
 import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -58,38 +65,112 @@ func TestHalfOpenConnectionsCostNothingLasting(t *testing.T) {
 	})
 	l.srv.strangers.mu.Lock()
 	defer l.srv.strangers.mu.Unlock()
-	if l.srv.strangers.total != 0 || len(l.srv.strangers.byAddress) != 0 {
-		t.Errorf("%d strangers are remembered", l.srv.strangers.total)
+	if l.srv.strangers.total != 0 || len(l.srv.turns) != 0 {
+		t.Errorf("%d strangers are counted, %d have a turn", l.srv.strangers.total, len(l.srv.turns))
+	}
+}
+
+// floods are what each of many connections does, again and again.
+var floods = map[string]func(net.Conn){
+	// It says its version and waits.
+	"knock": func(c net.Conn) {
+		_, _ = io.WriteString(c, "SSH-2.0-flood\r\n")
+		_, _ = io.Copy(io.Discard, c)
+	},
+	// It goes through the handshake with a key that nobody knows.
+	"handshake": func(c net.Conn) {
+		_, key, _ := ed25519.GenerateKey(nil)
+		signer, _ := gossh.NewSignerFromKey(key)
+		_, _, _, _ = gossh.NewClientConn(c, "", &gossh.ClientConfig{
+			User: "x", Auth: []gossh.AuthMethod{gossh.PublicKeys(signer)}, HostKeyCallback: gossh.InsecureIgnoreHostKey(),
+		})
+	},
+}
+
+// floodEnv has TestFlood flood: an address, a name of floods, and the pause
+// between two connections of one of 500.
+const floodEnv = "HOMELAB_TEST_FLOOD"
+
+// TestFlood is the flood, in a process of its own, until its standard input
+// ends. It prints how many connections it made.
+func TestFlood(t *testing.T) {
+	words := strings.Fields(os.Getenv(floodEnv))
+	if len(words) != 3 {
+		t.Skip("no test: BenchmarkKeyInAFlood starts it")
+	}
+	pause, err := time.ParseDuration(words[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	var knocked atomic.Int64
+	var all sync.WaitGroup
+	for range 500 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if c, err := net.Dial("tcp", words[0]); err == nil {
+					knocked.Add(1)
+					stop := context.AfterFunc(ctx, func() { c.Close() })
+					_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+					floods[words[1]](c)
+					stop()
+					c.Close()
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(pause):
+				}
+			}
+		})
+	}
+	all.Wait()
+	fmt.Printf("knocked %d\n", knocked.Load())
+}
+
+// startFlood starts the flood of an address. The returned function ends it and
+// tells how many connections it made.
+func startFlood(b *testing.B, address, kind string, pause time.Duration) (end func() int) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestFlood$", "-test.v")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s", floodEnv, address, kind, pause))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	return func() int {
+		in.Close()
+		_ = cmd.Wait()
+		var n int
+		if _, after, ok := strings.Cut(out.String(), "knocked "); ok {
+			_, _ = fmt.Sscan(after, &n)
+		}
+		if n == 0 {
+			b.Fatalf("there was no flood:\n%s", out.String())
+		}
+		return n
 	}
 }
 
 // BenchmarkKeyInAFlood is how long an open dashboard takes to answer a key
-// while 500 connections of one address knock without end: they say their
-// version and wait, or go through the handshake with a key that nobody knows.
-// The flood's own work is done by the same process, so the figures are the
-// worst: on two cores it takes most of both.
+// while 500 connections of one address knock, without end or once a second
+// each. The flood is another process on the same processors.
 func BenchmarkKeyInAFlood(b *testing.B) {
-	key := newKeyPair(b)
-	for name, flood := range map[string]func(net.Conn){
-		"quiet": nil,
-		"knock": func(c net.Conn) {
-			_, _ = io.WriteString(c, "SSH-2.0-flood\r\n")
-			_, _ = io.Copy(io.Discard, c)
-		},
-		"handshake": func(c net.Conn) {
-			_, _, _, _ = gossh.NewClientConn(c, "", &gossh.ClientConfig{
-				User: "x", Auth: []gossh.AuthMethod{gossh.PublicKeys(key)}, HostKeyCallback: gossh.InsecureIgnoreHostKey(),
-			})
-		},
-	} {
-		b.Run(name, func(b *testing.B) { keyInAFlood(b, flood, 0) })
-		if flood != nil {
-			b.Run(name+", each once a second", func(b *testing.B) { keyInAFlood(b, flood, time.Second) })
-		}
+	b.Run("quiet", func(b *testing.B) { keyInAFlood(b, "", 0) })
+	for _, kind := range slices.Sorted(maps.Keys(floods)) {
+		b.Run(kind, func(b *testing.B) { keyInAFlood(b, kind, 0) })
+		b.Run(kind+", each once a second", func(b *testing.B) { keyInAFlood(b, kind, time.Second) })
 	}
 }
 
-func keyInAFlood(b *testing.B, flood func(net.Conn), pause time.Duration) {
+func keyInAFlood(b *testing.B, kind string, pause time.Duration) {
 	l := startLab(b)
 	s, err := l.dial(l.key).NewSession()
 	if err != nil {
@@ -108,38 +189,17 @@ func keyInAFlood(b *testing.B, flood func(net.Conn), pause time.Duration) {
 		b.Fatal(err)
 	}
 	<-drawn
-	var knocked atomic.Int64
-	var floods sync.WaitGroup
-	over := make(chan struct{})
-	for range 500 {
-		if flood == nil {
-			break
-		}
-		floods.Go(func() {
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
-				if c, err := net.Dial("tcp", l.srv.Addr().String()); err == nil {
-					knocked.Add(1)
-					_ = c.SetDeadline(time.Now().Add(2 * time.Second))
-					flood(c)
-					c.Close()
-				}
-				if pause > 0 {
-					select {
-					case <-over:
-					case <-time.After(pause):
-					}
-				}
-			}
+	if kind != "" {
+		began := time.Now()
+		end := startFlood(b, l.srv.Addr().String(), kind, pause)
+		defer func() { b.ReportMetric(float64(end())/time.Since(began).Seconds(), "connections/s") }()
+		eventually(b, "the flood begins", func() bool {
+			l.srv.strangers.mu.Lock()
+			defer l.srv.strangers.mu.Unlock()
+			return l.srv.strangers.total > 0
 		})
 	}
-	defer func() { close(over); floods.Wait() }()
 	var all []time.Duration
-	began := time.Now()
 	for n := 0; b.Loop(); n++ {
 		quiet(drawn)
 		start := time.Now()
@@ -153,7 +213,6 @@ func keyInAFlood(b *testing.B, flood func(net.Conn), pause time.Duration) {
 			b.Fatalf("key %d is not answered in 5 s", n)
 		}
 	}
-	b.ReportMetric(float64(knocked.Load())/time.Since(began).Seconds(), "connections/s")
 	report(b, all)
 	percentile(b, all, "max-ms", 1)
 }

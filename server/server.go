@@ -21,6 +21,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -63,6 +64,7 @@ type Server struct {
 	ssh   *ssh.Server
 
 	strangers  strangers
+	turns      chan struct{} // of strangers that are worked on
 	audit      *audit
 	identities *identities
 	live       *live
@@ -132,6 +134,7 @@ func New(opts Options) (*Server, error) {
 		command: func(ctx context.Context, l *lab, args []string, stdio command.IO) int {
 			return command.Run(ctx, l, args, stdio)
 		},
+		turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	s.audit = newAudit(st, s.log)
 	s.identities = &identities{store: st}
@@ -184,7 +187,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.log.Info("listening", "address", s.Addr().String(), "version", s.opts.Version, "host_key", gossh.FingerprintSHA256(s.HostKey()))
 
 	served := make(chan error, 1)
-	go func() { served <- s.ssh.Serve(s.opts.Listener) }()
+	go func() { served <- s.ssh.Serve(&door{s.opts.Listener, s.admit}) }()
 	var err error
 	select {
 	case <-ctx.Done():
