@@ -100,7 +100,7 @@ func (k *Key) setOption(name, value string) error {
 		for _, from := range strings.Split(value, ",") {
 			k.From = append(k.From, strings.TrimSpace(from))
 		}
-		return checkFrom(k.From)
+		return CheckFrom(k.From)
 	case "expiry-time":
 		at, err := ParseExpiry(value)
 		k.Expires = at
@@ -135,8 +135,8 @@ func ParseExpiry(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no time at which a key expires: it looks like 2027-01-31 or 20270131120000Z", clip(text))
 }
 
-// checkFrom checks the addresses that a key may be used from.
-func checkFrom(from []string) error {
+// CheckFrom checks the addresses that a key may be used from.
+func CheckFrom(from []string) error {
 	if len(from) > MaxFrom {
 		return fmt.Errorf("a key may be used from at most %d addresses and networks", MaxFrom)
 	}

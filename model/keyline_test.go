@@ -104,3 +104,22 @@ func FuzzKeyLine(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAddressIn: no list lets in an address that it leaves out, and one that is
+// taken holds what its first entry names.
+func FuzzAddressIn(f *testing.F) {
+	f.Add("10.0.0.0/8,!10.0.0.7", []byte{10, 0, 0, 7})
+	f.Add("::ffff:10.0.0.1,fe80::1/10", []byte{10, 0, 0, 1})
+	f.Add("!0.0.0.0/0,1.2.3.4", make([]byte, 16))
+	f.Fuzz(func(t *testing.T, text string, from []byte) {
+		list := strings.Split(text, ",")
+		addr, _ := netip.AddrFromSlice(from)
+		in := model.AddressIn(list, addr)
+		if model.AddressIn(append(list, "!"+addr.Unmap().String()), addr) {
+			t.Fatalf("%q lets %s in that it leaves out", list, addr)
+		}
+		if in && model.CheckFrom(list) == nil && !model.AddressIn(append([]string{"192.0.2.1"}, list...), addr) {
+			t.Fatalf("%q forgets %s for one more", list, addr)
+		}
+	})
+}

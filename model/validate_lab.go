@@ -160,7 +160,7 @@ func (c *checker) user(u User) {
 	for _, k := range u.Keys {
 		c.text("keys", k.Name, 255)
 		c.key("keys", k.PublicKey, k.Fingerprint)
-		if err := checkFrom(k.From); err != nil {
+		if err := CheckFrom(k.From); err != nil {
 			c.rule(false, "from", strings.Join(k.From, ","), "is not taken: "+err.Error())
 		}
 	}

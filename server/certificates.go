@@ -72,8 +72,11 @@ func (x *identityIndex) certified(cert *gossh.Certificate) (identity, error) {
 	if cert.ValidBefore < uint64(1)<<62 {
 		who.expires = time.Unix(int64(cert.ValidBefore), 0)
 	}
-	if addresses := cert.CriticalOptions["source-address"]; addresses != "" {
+	if addresses, ok := cert.CriticalOptions["source-address"]; ok {
 		who.from = strings.Split(addresses, ",")
+		if model.CheckFrom(who.from) != nil {
+			return identity{}, errors.New("a certificate whose addresses cannot be read")
+		}
 	}
 	_, terminal := cert.Extensions["permit-pty"]
 	who.restrict = !terminal

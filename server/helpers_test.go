@@ -70,7 +70,7 @@ func (l *testLab) start(prepare ...func(*Server)) {
 		l.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(l.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if _, bench := l.t.(*testing.B); bench {
+	if _, test := l.t.(*testing.T); !test {
 		log = slog.New(slog.DiscardHandler)
 	}
 	l.srv, err = New(Options{Data: l.data, Listener: ln, AuthorizedKeys: []string{file}, Version: "test", Log: log})

@@ -42,18 +42,27 @@ func (s *Server) serveJoin(sess ssh.Session, who identity, log *slog.Logger) err
 	return err
 }
 
-func (s *Server) join(sess ssh.Session, who identity) error {
-	line, err := bufio.NewReader(io.LimitReader(sess, maxJoinLine)).ReadBytes('\n')
+// joinRequest reads the key that an agent wants to be known by.
+func joinRequest(r io.Reader) (gossh.PublicKey, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, maxJoinLine)).ReadBytes('\n')
 	if err != nil {
-		return errors.New("the request to join is not one line of JSON")
+		return nil, errors.New("the request to join is not one line of JSON")
 	}
 	var req wire.JoinRequest
 	if err := json.Unmarshal(line, &req); err != nil {
-		return fmt.Errorf("the request to join is malformed: %w", err)
+		return nil, fmt.Errorf("the request to join is malformed: %w", err)
 	}
 	key, _, options, rest, err := gossh.ParseAuthorizedKey([]byte(req.PublicKey))
 	if err != nil || len(options) > 0 || len(rest) > 0 || key.Type() != gossh.KeyAlgoED25519 {
-		return errors.New("the agent's public key is not an ed25519 key")
+		return nil, errors.New("the agent's public key is not an ed25519 key")
+	}
+	return key, nil
+}
+
+func (s *Server) join(sess ssh.Session, who identity) error {
+	key, err := joinRequest(sess)
+	if err != nil {
+		return err
 	}
 	agent := model.Agent{
 		Hypervisor: who.name, Fingerprint: gossh.FingerprintSHA256(key), Joined: time.Now().UTC(),

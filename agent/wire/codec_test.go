@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"errors"
 	"io"
 	"strings"
@@ -107,6 +108,36 @@ func FuzzFrames(f *testing.F) {
 			if d := cmp.Diff(frame, again); d != "" {
 				t.Fatal(d)
 			}
+		}
+	})
+}
+
+// FuzzToken: whatever is pasted is a token that is written the same again, or
+// none.
+func FuzzToken(f *testing.F) {
+	f.Add(Token{Address: "h:22", Fingerprint: "SHA256:x", Seed: make([]byte, ed25519.SeedSize)}.String())
+	f.Add("homelab agent --join " + tokenPrefix)
+	f.Add(tokenPrefix + "e30")
+	f.Fuzz(func(t *testing.T, text string) {
+		token, err := ParseToken(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseToken(token.String())
+		if err != nil || !cmp.Equal(token, again) || len(token.Key()) != ed25519.PrivateKeySize {
+			t.Fatalf("%q is %+v and then %+v: %v", text, token, again, err)
+		}
+	})
+}
+
+// FuzzHostKeys: a list of host keys reads as it was written, and is never long.
+func FuzzHostKeys(f *testing.F) {
+	f.Add(JoinStrings([][]byte{[]byte("one"), nil, []byte("three")}))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1})
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		parts, err := SplitStrings(payload)
+		if err == nil && (len(parts) > maxHostKeys || !bytes.Equal(JoinStrings(parts), payload)) {
+			t.Fatalf("%q became %q", payload, parts)
 		}
 	})
 }
