@@ -27,15 +27,6 @@ type fleet struct {
 	agent *process
 }
 
-// needsFleet skips what takes a machine for minutes, and ends libvirtd, where
-// nobody asked for it.
-func needsFleet(t testing.TB) {
-	t.Helper()
-	if os.Getenv("HOMELAB_LIBVIRT_FLEET") == "" {
-		t.Skip("set HOMELAB_LIBVIRT_FLEET=1 on a machine whose libvirtd may be killed")
-	}
-}
-
 // newFleet defines the VMs and lets the agent join: one run makes them all. The
 // first on of them are on.
 func newFleet(t testing.TB, on int) *fleet {
@@ -44,12 +35,22 @@ func newFleet(t testing.TB, on int) *fleet {
 	f.must("image", "add", "fleetimage", "--path", os.Getenv("HOMELAB_LIBVIRT_GUEST"))
 	f.must("hypervisor", "add", "fleet", "--network", "macvtap:enp0s20f0u4", "--accel", "tcg")
 	f.must("pool", "edit", "fleet", "default", "--path", f.pool)
-	for i := range fleetSize {
-		f.must("vm", "add", f.vm(i), "--memory", "128MiB", "--running="+strconv.FormatBool(i < on))
-	}
+	f.defined(128, 0, fleetSize, on)
 	f.agent = f.join("fleet", "")
 	f.inSync("fleet", 5*time.Minute)
 	return f
+}
+
+// defined gives the VMs from first to before end so much memory, as one change.
+func (f *fleet) defined(memory, first, end, on int) {
+	f.t.Helper()
+	file := "format: homelab/2\nvms:\n"
+	for i := first; i < end; i++ {
+		file += fmt.Sprintf("- {name: %s, hypervisor: fleet, image: fleetimage, memory_mib: %d, running: %v}\n", f.vm(i), memory, i < on)
+	}
+	if out, err := f.ssh([]byte(file), "import", "--yes"); err != nil {
+		f.t.Fatal(out, err)
+	}
 }
 
 func (f *fleet) vm(i int) string     { return fmt.Sprintf("f%02d", i) }
@@ -118,7 +119,6 @@ func (f *fleet) drifted(t *testing.T, want ...string) {
 // happens to one of them, or to libvirt, to leaving the others alone. The
 // predecessor would destroy and recreate all thirty at the first change.
 func TestLibvirtFleet(t *testing.T) {
-	needsFleet(t)
 	f := newFleet(t, fleetOn)
 	t.Run("one run and one copy of the image", f.madeInOneRun)
 	before := f.starts()
@@ -209,13 +209,7 @@ func (f *fleet) withoutLibvirtd(t *testing.T) {
 	}
 	before := f.starts()
 	last := f.seen().LastRun
-	var changed []int
-	f.must("hold", "fleet") // so that one run takes them all
-	for i := 10; i < 20; i++ {
-		changed = append(changed, i)
-		f.must("vm", "edit", f.vm(i), "--memory", "136MiB", "--yes")
-	}
-	f.must("release", "fleet")
+	f.defined(136, 10, 20, fleetOn)
 	f.applying(2)
 	pid, err := os.ReadFile(pidFile)
 	if err != nil {
@@ -244,7 +238,7 @@ func (f *fleet) withoutLibvirtd(t *testing.T) {
 	})
 	up()
 	f.inSync("fleet", 2*time.Minute)
-	f.untouched(t, before, changed...)
+	f.untouched(t, before, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)
 }
 
 // applying waits until the agent has started its nth terraform from now on:
