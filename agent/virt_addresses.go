@@ -11,13 +11,18 @@ import (
 )
 
 // How often a guest's addresses are asked for: one that has none may just be
-// booting. A guest's agent that does not answer is left alone for a while, as
-// libvirt waits for it.
+// booting.
 const (
 	addressPause      = 5 * time.Second
 	addressKnownPause = time.Minute
-	addressAgentPause = 5 * time.Minute
 )
+
+// agentPause is how long a guest's agent that did not answer is left alone, as
+// libvirt may wait for it: the less the shorter ago its guest was started, since
+// it may just be booting.
+func agentPause(up time.Duration) time.Duration {
+	return min(max(up/2, addressPause), 5*time.Minute)
+}
 
 // addresses are what is known of a guest's.
 type addresses struct {
@@ -67,7 +72,7 @@ func (v *virt) askAddresses(ctx context.Context, d domain, agentFrom *time.Time)
 		})
 		if err != nil {
 			if isAgent {
-				*agentFrom = time.Now().Add(addressAgentPause)
+				*agentFrom = time.Now().Add(agentPause(time.Since(d.since)))
 			}
 			continue
 		}
