@@ -142,8 +142,9 @@ const (
 // Guest is a domain as an agent reports it. ID is empty for one that is not
 // ours; Conflict is the ID of the VM whose name it bears all the same.
 type Guest struct {
-	ID       string     `json:"id"`
-	Name     string     `json:"name"` // of the domain
+	ID       string     `json:"id"`                 // of the VM; empty if nobody of this lab defined it
+	MadeFor  string     `json:"made_for,omitempty"` // ID of a VM that this lab does not have: another's, or one that was removed
+	Name     string     `json:"name"`               // of the domain
 	State    GuestState `json:"state"`
 	Conflict string     `json:"conflict,omitempty"`
 	// Addresses are the IP addresses that it has, as far as libvirt or the
@@ -160,7 +161,7 @@ type Guest struct {
 
 // Equal tells whether two reports of a guest say the same.
 func (g Guest) Equal(o Guest) bool {
-	return g.ID == o.ID && g.Name == o.Name && g.State == o.State && g.Conflict == o.Conflict && g.Transient == o.Transient &&
+	return g.ID == o.ID && g.Name == o.Name && g.State == o.State && g.Conflict == o.Conflict && g.MadeFor == o.MadeFor && g.Transient == o.Transient &&
 		g.Since.Equal(o.Since) && g.OffBy.Equal(o.OffBy) && slices.Equal(g.Addresses, o.Addresses)
 }
 

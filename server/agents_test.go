@@ -15,7 +15,8 @@ import (
 
 func TestAgentsAreGreeted(t *testing.T) {
 	l := startLab(t)
-	l.commit(model.Add(sandbox("box")))
+	l.commit(withVMs("box", 1))
+	id := l.srv.store.State().VMs["vm0"].ID
 	key := l.join("box")
 	a := l.agent(key, wire.Hello{AgentVersion: "v1", Facts: model.Facts{Hostname: "h", CPUs: 4}})
 	if w := a.expect(wire.KindWelcome).Welcome; w.Hypervisor != "box" || w.Version != wire.Version || w.Ack != 0 {
@@ -26,14 +27,19 @@ func TestAgentsAreGreeted(t *testing.T) {
 		return st.Agent == model.AgentOnline && st.AgentVersion == "v1" && st.Facts.CPUs == 4 && st.Power == model.PowerOn
 	})
 	a.send(wire.Frame{Kind: wire.KindInventory, Inventory: &wire.Inventory{
-		Guests: []model.Guest{{ID: "0123456789ab", Name: "web_on_box", State: model.GuestRunning}},
-		Disks:  []model.Disk{{VM: "0123456789ab", Disk: model.DiskRoot}},
-		Facts:  &model.Facts{Hostname: "h", CPUs: 4, Accel: "kvm"},
+		Guests: []model.Guest{
+			{ID: id, Name: "vm0_on_box", State: model.GuestRunning}, {ID: "0123456789ab", Name: "theirs_on_box", State: model.GuestRunning},
+		},
+		Disks: []model.Disk{{VM: id, Disk: model.DiskRoot}},
+		Facts: &model.Facts{Hostname: "h", CPUs: 4, Accel: "kvm"},
 	}})
 	eventually(t, "its inventory is known", func() bool {
 		st := l.srv.observed.hypervisor("box")
 		return st.RunningGuests() == 1 && st.Facts.Accel == "kvm" && len(l.srv.store.Disks("box")) == 1
 	})
+	if g := l.srv.observed.hypervisor("box").Guests[1]; g.ID != "" || g.MadeFor != "0123456789ab" {
+		t.Errorf("a guest of another lab: %+v", g)
+	}
 	a.client.Close()
 	eventually(t, "the agent is offline", func() bool {
 		st := l.srv.observed.hypervisor("box")

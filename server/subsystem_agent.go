@@ -182,8 +182,15 @@ func (s *Server) takeInventory(conn *agentConn, inv wire.Inventory) error {
 	if guests == nil {
 		guests = []model.Guest{}
 	}
+	ids := map[string]bool{}
+	for _, vm := range s.store.State().VMs {
+		ids[vm.ID] = true
+	}
 	running := 0
-	for _, g := range guests {
+	for i, g := range guests {
+		if !ids[g.ID] { // several labs may share a libvirt
+			guests[i].ID, guests[i].MadeFor = "", g.ID
+		}
 		if g.State != model.GuestStopped && g.State != model.GuestCrashed {
 			running++
 		}

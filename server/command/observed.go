@@ -77,7 +77,11 @@ func (s *session) machineDetail(st *model.State, status model.HypervisorStatus) 
 	}
 	for _, g := range status.Guests {
 		if g.ID == "" {
-			pairs = append(pairs, pair{"foreign", plainCell("%s (%s)", g.Name, g.State)})
+			text := fmt.Sprintf("%s (%s)", g.Name, g.State)
+			if g.MadeFor != "" {
+				text += ", of another lab or of a VM that was removed"
+			}
+			pairs = append(pairs, pair{"foreign", cell{text: text}})
 		}
 	}
 	names := map[string]string{}

@@ -180,7 +180,8 @@ func scriptSeen(ts *testscript.TestScript, _ bool, args []string) {
 			g.Addresses, g.Since = []string{"192.0.2.7", "2001:db8::7"}, testClock().Add(-time.Hour)
 			st.Load.Guests[g.Name] = model.GuestLoad{CPUPercent: 7, MemoryUsedMiB: 300, MemoryMiB: 1024, DiskUsedMiB: 2500, DiskMiB: 20480}
 		}
-		st.Guests = append(st.Guests, model.Guest{Name: "router", State: model.GuestRunning})
+		st.Guests = append(st.Guests, model.Guest{Name: "router", State: model.GuestRunning},
+			model.Guest{Name: "web_on_shed", MadeFor: "0123456789ab", State: model.GuestStopped})
 		for _, vm := range lab.State().VMsOn(args[0]) {
 			st.Drift = append(st.Drift, model.Drift{VM: vm.Name, What: model.DriftPaused, At: testClock().Add(-time.Minute)})
 			st.ForeignVolumes = append(st.ForeignVolumes, model.ForeignVolume{VM: vm.ID, Pool: "default", Name: vm.Name + "_on_" + args[0]})
