@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"image/color"
 	"io"
@@ -22,6 +24,7 @@ type terminal struct {
 	pty  xpty.Pty
 	cmd  *exec.Cmd
 	em   *vt.SafeEmulator
+	clip chan string // what was copied to its clipboard
 	done chan error
 }
 
@@ -32,7 +35,8 @@ func openTerminal(t *testing.T, w, h int, name string, args ...string) *terminal
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &terminal{t: t, pty: pty, cmd: exec.Command(name, args...), em: vt.NewSafeEmulator(w, h), done: make(chan error, 1)}
+	x := &terminal{t: t, pty: pty, cmd: exec.Command(name, args...), em: vt.NewSafeEmulator(w, h), clip: make(chan string, 10), done: make(chan error, 1)}
+	x.em.RegisterOscHandler(52, x.copied)
 	x.em.SetBackgroundColor(color.RGBA{0x18, 0x1a, 0x1f, 0xff})
 	x.em.SetForegroundColor(color.RGBA{0xd7, 0xda, 0xe0, 0xff})
 	x.cmd.Env = append(x.cmd.Environ(), "TERM=xterm-256color")
@@ -46,9 +50,19 @@ func openTerminal(t *testing.T, w, h int, name string, args ...string) *terminal
 	t.Cleanup(func() {
 		_ = x.cmd.Process.Kill()
 		_ = pty.Close()
-		_ = x.em.Close()
+		_ = x.em.InputPipe().(io.Closer).Close() // its own Close races with its Read
 	})
 	return x
+}
+
+// copied takes what is copied by OSC 52: "52;c;" and the text in base64.
+func (x *terminal) copied(data []byte) bool {
+	text, err := base64.StdEncoding.DecodeString(string(data[bytes.LastIndexByte(data, ';')+1:]))
+	if err != nil {
+		text = []byte("not base64: " + err.Error())
+	}
+	x.clip <- string(text)
+	return true
 }
 
 // screen is what can be read on it.

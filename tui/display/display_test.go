@@ -1,6 +1,7 @@
 package display
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,24 +17,24 @@ import (
 type rig struct {
 	t    testing.TB
 	d    *Display
-	em   *vt.Emulator
-	sent int // bytes of the last frame
+	em   *vt.SafeEmulator
+	text bytes.Buffer // that was sent
 }
 
 func newRig(t testing.TB, w, h int) *rig {
-	r := &rig{t: t, em: vt.NewEmulator(w, h)}
-	go io.Copy(io.Discard, r.em) // what it answers; ends with it
-	t.Cleanup(func() { r.em.Close() })
+	r := &rig{t: t, em: vt.NewSafeEmulator(w, h)}
+	go io.Copy(io.Discard, r.em)                                   // what it answers; ends with it
+	t.Cleanup(func() { _ = r.em.InputPipe().(io.Closer).Close() }) // its own Close races with its Read
 	r.d = New(r, w, h)
 	return r
 }
 
-func (r *rig) Write(p []byte) (int, error) { r.sent += len(p); return r.em.Write(p) }
+func (r *rig) Write(p []byte) (int, error) { r.text.Write(p); return r.em.Write(p) }
 
 func (r *rig) show(content string) {
 	r.t.Helper()
 	r.d.view, r.d.ready = tea.NewView(content), true
-	r.sent = 0
+	r.text.Reset()
 	if err := r.d.draw(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -42,8 +43,6 @@ func (r *rig) show(content string) {
 // whole is what a terminal shows that gets all of a frame, line by line.
 func whole(t testing.TB, content string, w, h int) string {
 	em := vt.NewEmulator(w, h)
-	go io.Copy(io.Discard, em)
-	defer em.Close()
 	for y, l := range strings.Split(content, "\n") {
 		fmt.Fprintf(em, "\x1b[%dH%s\x1b[m", y+1, l)
 	}
@@ -82,7 +81,7 @@ func someLine(r *rand.Rand, w int) string {
 // a terminal that gets each of them whole.
 func TestFrames(t *testing.T) {
 	const w, h = 40, 16
-	for seed := range uint64(300) {
+	for seed := range uint64(60) {
 		r, rnd := newRig(t, w, h), rand.New(rand.NewPCG(seed, 1))
 		lines := make([]string, h)
 		for range 12 {
@@ -134,8 +133,8 @@ func TestBytes(t *testing.T) {
 			r.show(with(3))
 			r.show(test.to)
 			r.check(test.to)
-			if r.sent > test.most {
-				t.Errorf("%d bytes, more than %d", r.sent, test.most)
+			if n := r.text.Len(); n > test.most {
+				t.Errorf("%d bytes, more than %d", n, test.most)
 			}
 		})
 	}
@@ -160,4 +159,93 @@ func FuzzFrames(f *testing.F) {
 			}
 		}
 	})
+}
+
+// slow is a terminal that takes a write when the test lets it.
+type slow struct {
+	began chan string   // what is being written
+	free  chan struct{} // lets it be
+}
+
+func (s slow) Write(p []byte) (int, error) {
+	s.began <- string(p)
+	<-s.free
+	return len(p), nil
+}
+
+// text is a model that shows what it was told last.
+type text string
+
+func (t text) Init() tea.Cmd { return nil }
+
+func (t text) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if s, ok := msg.(string); ok {
+		t = text(s)
+	}
+	return t, nil
+}
+
+func (t text) View() tea.View { return tea.NewView(string(t)) }
+
+// TestSlow: while a frame is on its way the program goes on, and what comes next
+// is the newest frame.
+func TestSlow(t *testing.T) {
+	out := slow{make(chan string), make(chan struct{})}
+	d := New(out, 40, 5)
+	go d.Run()
+	m := d.Model(text("first"))
+	m.View()
+	if got := <-out.began; !strings.Contains(got, "first") {
+		t.Fatalf("%q", got)
+	}
+	for n := range 1000 {
+		m, _ = m.Update(fmt.Sprint("frame ", n))
+		m.View()
+	}
+	out.free <- struct{}{}
+	if got := <-out.began; !strings.Contains(got, "999") {
+		t.Errorf("after the first frame came %q", got)
+	}
+	out.free <- struct{}{}
+	go d.Close()
+	if got := <-out.began; got != leave {
+		t.Errorf("it ended with %q", got)
+	}
+	out.free <- struct{}{}
+}
+
+// TestLent: what is drawn while somebody else has the terminal is seen when it
+// is back, whole.
+func TestLent(t *testing.T) {
+	r := newRig(t, 20, 3)
+	m := r.d.Model(text("one"))
+	steps := []struct {
+		do   func()
+		want string // is contained in what is sent
+		none bool   // nothing is sent
+	}{
+		{do: func() { m.View() }, want: "one"},
+		{do: func() { m.View() }, none: true},
+		{do: r.d.Lend, want: leave},
+		{do: func() { m, _ = m.Update("two"); m.View() }, none: true},
+		{do: r.d.Return, want: enter},
+		{do: func() { m, _ = m.Update(redraw{}); m.View() }, want: "two"},
+		{do: func() { m, _ = m.Update(write("\a")); m.View() }, want: "\a"},
+		{do: func() { m, _ = m.Update(tea.WindowSizeMsg{Width: 30, Height: 4}); m.View() }, want: ansi.EraseEntireScreen},
+		{do: func() {
+			m, _ = m.Update(tea.ModeReportMsg{Mode: ansi.ModeSynchronizedOutput, Value: ansi.ModeReset})
+			m.View()
+		}, none: true},
+		{do: func() { m, _ = m.Update("three"); m.View() }, want: ansi.SetModeSynchronizedOutput},
+	}
+	for i, step := range steps {
+		r.text.Reset()
+		step.do()
+		if err := r.d.draw(); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.text.String(); !strings.Contains(got, step.want) || step.none && got != "" {
+			t.Errorf("step %d sent %q, wanted %q", i, got, step.want)
+		}
+	}
 }
