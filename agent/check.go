@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
@@ -20,11 +21,12 @@ func changes(plan *tfjson.Plan) bool {
 	return false
 }
 
-// deletions are the destructive steps of a plan.
+// deletions are the destructive steps of a plan. That a disk is made again whose
+// making failed half-way is none: nothing has ever used it.
 func deletions(plan *tfjson.Plan) []model.Deletion {
 	var all []model.Deletion
 	for _, rc := range plan.ResourceChanges {
-		if rc.Mode != tfjson.ManagedResourceMode || rc.Change == nil {
+		if rc.Mode != tfjson.ManagedResourceMode || rc.Change == nil || halfMade(plan, rc) {
 			continue
 		}
 		switch a := rc.Change.Actions; {
@@ -35,6 +37,19 @@ func deletions(plan *tfjson.Plan) []model.Deletion {
 		}
 	}
 	return all
+}
+
+// halfMade tells whether a disk is replaced because it was not made in full, and
+// its VM has no domain yet, which is made after its disks.
+func halfMade(plan *tfjson.Plan, rc *tfjson.ResourceChange) bool {
+	id, part, ok := model.ParseResource(rc.Address)
+	if !ok || part != model.PartRoot && part != model.PartExtra || rc.ActionReason != tfjson.ActionReasonReplaceBecauseTainted {
+		return false
+	}
+	return !slices.ContainsFunc(plan.ResourceChanges, func(other *tfjson.ResourceChange) bool {
+		of, part, ok := model.ParseResource(other.Address)
+		return ok && of == id && part == model.PartDomain && other.Change != nil && other.Change.Before != nil
+	})
 }
 
 // check holds a plan against what was announced. A plan that destroys more

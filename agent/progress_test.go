@@ -189,6 +189,35 @@ func TestCheckOfRecordedPlans(t *testing.T) {
 	}
 }
 
+// A disk that was not made in full is made again without asking, unless its VM
+// was there before.
+func TestCheckOfHalfMadeDisks(t *testing.T) {
+	step := func(address string, before any, reason tfjson.ActionReason, actions ...tfjson.Action) *tfjson.ResourceChange {
+		return &tfjson.ResourceChange{
+			Address: address, Mode: tfjson.ManagedResourceMode, ActionReason: reason, Change: &tfjson.Change{Actions: actions, Before: before},
+		}
+	}
+	root, domain := "libvirt_volume.vm_"+idA+"_root", "libvirt_domain.vm_"+idA
+	const tainted = tfjson.ActionReasonReplaceBecauseTainted
+	replaced := []tfjson.Action{tfjson.ActionDelete, tfjson.ActionCreate}
+	for name, c := range map[string]struct {
+		steps []*tfjson.ResourceChange
+		wait  bool
+	}{
+		"half made":               {[]*tfjson.ResourceChange{step(root, 1, tainted, replaced...), step(domain, nil, "", tfjson.ActionCreate)}, false},
+		"alone":                   {[]*tfjson.ResourceChange{step(root, 1, tainted, replaced...)}, false},
+		"of a VM that is there":   {[]*tfjson.ResourceChange{step(root, 1, tainted, replaced...), step(domain, 1, "", tfjson.ActionNoop)}, true},
+		"of one that goes":        {[]*tfjson.ResourceChange{step(root, 1, tainted, replaced...), step(domain, 1, "", tfjson.ActionDelete)}, true},
+		"for another reason":      {[]*tfjson.ResourceChange{step(root, 1, tfjson.ActionReasonReplaceBecauseCannotUpdate, replaced...)}, true},
+		"a disk beside other VMs": {[]*tfjson.ResourceChange{step(root, 1, tainted, replaced...), step("libvirt_domain.vm_"+idC, 1, "", tfjson.ActionNoop)}, false},
+		"something of nobody":     {[]*tfjson.ResourceChange{step("libvirt_volume.x", 1, tainted, replaced...)}, true},
+	} {
+		if _, wait := check(&tfjson.Plan{ResourceChanges: c.steps}, wire.Run{}, (&names{}).Label); wait != c.wait {
+			t.Errorf("%s: wait %v", name, wait)
+		}
+	}
+}
+
 // TestPlanAgainstProtection: a plan that would destroy a disk of a protected VM
 // is refused, whatever was announced; its domain may be made anew.
 func TestPlanAgainstProtection(t *testing.T) {
