@@ -2,7 +2,6 @@ package main
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
@@ -11,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -23,26 +21,11 @@ import (
 	"homelab/agent/wire"
 )
 
-// TestLibvirtSaltMinion boots a guest with a real cloud-init and looks on its
-// disk for what makes it a minion: key, ID, master and grains.
-func TestLibvirtSaltMinion(t *testing.T) {
-	image := os.Getenv("HOMELAB_LIBVIRT_CLOUDINIT")
-	if image == "" {
-		t.Skip("needs a guest with cloud-init: run .ci/cloudinit-guest FOLDER as root and set HOMELAB_LIBVIRT_CLOUDINIT=FOLDER/cloudinit.qcow2")
-	}
-	b := newBenchOf(t, "saltbench", "cloudinit")
-	b.must("hypervisor", "add", "saltbench", "--network", "macvtap:enp0s20f0u4")
-	b.must("pool", "edit", "saltbench", "default", "--path", b.pool)
-	b.must("image", "add", "cloudinit", "--path", image)
-	b.must("salt", "master", "add", "pi", "--address", "192.0.2.1")
-	b.must("settings", "set", "--salt-master", "pi")
-	b.must("vm", "add", "minion", "--hypervisor", "saltbench", "--image", "cloudinit", "--memory", "512MiB", "--role", "web")
-	b.join("saltbench", "")
-	b.inSync("saltbench", 3*time.Minute)
-
-	const domain = "minion_on_saltbench"
-	b.awaitLine(domain, "guest configured", 8*time.Minute)
-	b.must("vm", "stop", "minion", "--yes")
+// isMinion stops a guest that was configured and looks on its disk for what makes
+// it a minion: key, ID, master and grains.
+func (b *bench) isMinion(t *testing.T, vm string) {
+	domain, host := vm+"_on_"+b.hypervisor, vm+"-on-"+b.hypervisor
+	b.must("vm", "stop", vm, "--yes")
 	b.eventually("the guest is off", 2*time.Minute, func() error {
 		if s := b.virsh("domstate", domain); s != "shut off" {
 			return errors.New(s)
@@ -53,12 +36,12 @@ func TestLibvirtSaltMinion(t *testing.T) {
 
 	var conf struct{ Master, ID string }
 	decodeYAML(t, disk.read("/etc/salt/minion"), &conf)
-	if conf.Master != "192.0.2.1" || conf.ID != "minion-on-saltbench" {
+	if conf.Master != shareServer || conf.ID != host {
 		t.Errorf("the minion asks %q as %q", conf.Master, conf.ID)
 	}
 	var grains struct{ Role, Hypervisor string }
 	decodeYAML(t, disk.read("/etc/salt/grains"), &grains)
-	if grains.Role != "web" || grains.Hypervisor != "saltbench" {
+	if grains.Role != "looker" || grains.Hypervisor != b.hypervisor {
 		t.Errorf("grains: %+v", grains)
 	}
 	private, public := disk.read("/etc/salt/pki/minion/minion.pem"), disk.read("/etc/salt/pki/minion/minion.pub")
@@ -66,41 +49,11 @@ func TestLibvirtSaltMinion(t *testing.T) {
 	if stat := disk.debugfs("stat /etc/salt/pki/minion/minion.pem"); !strings.Contains(stat, "Mode:  0400") {
 		t.Errorf("the private key is there for more than root:\n%s", stat)
 	}
-	if seeded := b.seedOf("saltbench", "minion"); strings.TrimSpace(seeded.Private) != strings.TrimSpace(private) || strings.TrimSpace(seeded.Public) != strings.TrimSpace(public) {
+	if seeded := b.seedOf(b.hypervisor, vm); strings.TrimSpace(seeded.Private) != strings.TrimSpace(private) || strings.TrimSpace(seeded.Public) != strings.TrimSpace(public) {
 		t.Error("the guest has another key than the server handed out")
 	}
-	if text := b.must("config", "saltbench") + b.must("config", "saltbench", "--json"); strings.Contains(text, strings.Split(private, "\n")[1]) || !strings.Contains(text, "(withheld)") {
+	if text := b.must("config", b.hypervisor) + b.must("config", b.hypervisor, "--json"); strings.Contains(text, strings.Split(private, "\n")[1]) || !strings.Contains(text, "(withheld)") {
 		t.Error("the config to read holds the private key")
-	}
-}
-
-// awaitLine waits until a guest writes a text on its serial console.
-func (b *bench) awaitLine(domain, text string, within time.Duration) {
-	b.t.Helper()
-	tty, err := os.Open(b.virsh("ttyconsole", domain))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer tty.Close()
-	said := make(chan error, 1)
-	last := "" // of the reader alone until it has ended
-	go func() {
-		s := bufio.NewScanner(tty)
-		for s.Scan() {
-			if last = s.Text(); strings.Contains(last, text) {
-				said <- nil
-				return
-			}
-		}
-		said <- fmt.Errorf("console ended after %q: %w", last, s.Err())
-	}()
-	select {
-	case err := <-said:
-		if err != nil {
-			b.t.Fatal(err)
-		}
-	case <-time.After(within):
-		b.t.Fatalf("%s did not say %q on its console%s", domain, text, b.logs())
 	}
 }
 
