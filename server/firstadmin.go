@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ func firstAdmin(st *store.Store, files []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	name := adminName()
+	name := adminName(keys)
 	if _, err := st.Commit("homelab", "first start", model.Add(model.User{Name: name, Role: model.RoleAdmin, Keys: keys})); err != nil {
 		return err
 	}
@@ -129,13 +130,27 @@ next:
 	return keys
 }
 
-// adminName is the starting user's name as far as it is a DNS label.
-func adminName() string {
+// service is the user that a server has of its own where it is installed.
+const service = "homelab"
+
+// adminName is the name in the first comment of a key that is like NAME@HOST,
+// as ssh-keygen writes it, else that of the starting user, if it is a person's.
+func adminName(keys []model.Key) string {
+	for _, k := range keys {
+		if name, _, ok := strings.Cut(k.Name, "@"); ok && label(name) != "" {
+			return label(name)
+		}
+	}
 	u, err := user.Current()
-	if err != nil {
+	if err != nil || u.Username == service {
 		return "admin"
 	}
-	name := strings.Map(func(r rune) rune {
+	return cmp.Or(label(u.Username), "admin")
+}
+
+// label is as much of a name as may be in a DNS label; it may be empty.
+func label(name string) string {
+	name = strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
 			return r
@@ -143,9 +158,6 @@ func adminName() string {
 			return '-'
 		}
 		return -1
-	}, strings.ToLower(u.Username))
-	if name = strings.Trim(name[:min(len(name), 63)], "-"); name == "" {
-		return "admin"
-	}
-	return name
+	}, strings.ToLower(name))
+	return strings.Trim(name[:min(len(name), 63)], "-")
 }

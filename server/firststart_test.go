@@ -4,9 +4,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"homelab/model"
 )
 
 // A first start that nobody could connect to leaves nothing behind.
@@ -48,5 +51,30 @@ func TestAHostKeyThatOthersCanReadIsClosed(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// The first admin is named for the person, not for the service's user.
+func TestFirstAdminIsNamedForThePerson(t *testing.T) {
+	me, err := user.Current()
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, c := range []struct {
+		comments []string
+		want     string
+	}{
+		{[]string{"ann@laptop"}, "ann"},
+		{[]string{"yubikey", "Ann.B@laptop.lan", "bob@pi"}, "ann-b"},
+		{[]string{"@laptop"}, label(me.Username)},
+		{[]string{"my key", ""}, label(me.Username)},
+	} {
+		var keys []model.Key
+		for _, comment := range c.comments {
+			keys = append(keys, model.Key{Name: comment})
+		}
+		if got := adminName(keys); got != c.want {
+			t.Errorf("%q: %q, not %q", c.comments, got, c.want)
+		}
 	}
 }

@@ -52,7 +52,7 @@ func installServer() *cobra.Command {
 		Long: `Install the server as a service with a user of its own, which may write its data (` + serverData + `) and nothing else.
 
 Its first admin is whoever holds the keys of --authorized-keys, by default those of the user who ran sudo
-(~/.ssh/authorized_keys and ~/.ssh/id_*.pub). With --port 22 it is reached as ` + "`ssh homelab.lan`" + `, if nothing else has that
+(~/.ssh/authorized_keys and ~/.ssh/id_*.pub). A key's comment NAME@HOST names the admin. With --port 22 it is reached as ` + "`ssh homelab.lan`" + `, if nothing else has that
 port: what is in the way is named.`,
 		Example: "  sudo homelab install server\n  sudo homelab install server --port 22 --dry-run",
 		Args:    NoArgs,
@@ -107,7 +107,11 @@ func (i *installation) server(root *cobra.Command, address string, port int, key
 		return err
 	}
 	if !i.dry && i.root == "" {
-		i.sayf("the server runs; connect with: ssh -p %d %s", port, hostname())
+		to := hostname()
+		if port != 22 {
+			to = fmt.Sprintf("-p %d %s", port, to)
+		}
+		i.sayf("the server runs; connect with: ssh %s", to)
 		i.sayf("what it says: journalctl -u %s", serverUnit)
 	}
 	return nil

@@ -54,6 +54,7 @@ func (i *installation) uninstall(whats []string) error {
 				return err
 			}
 			_ = os.Remove(i.path(filepath.Dir(adminKeysFile))) // only if it is empty
+			i.sayf("kept the user homelab, whose the data is")
 		}
 		if _, err := os.Stat(i.path(data)); err == nil {
 			i.sayf("kept %s, the %s's data: remove it by hand if it is of no use any more", data, what)
