@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"homelab/agent/wire"
 	"homelab/model"
 )
 
@@ -130,5 +131,22 @@ func TestSessionsAreListed(t *testing.T) {
 	own := l.as(viewer).Sessions()
 	if len(own) != 1 || own[0].Who != "vera" || own[0].KeyName != "vera" || !strings.HasPrefix(own[0].Client, "SSH-2.0-") {
 		t.Errorf("a viewer sees %+v", own)
+	}
+}
+
+// How an agent's runs end is noted once, however often the agent says it.
+func TestAuditSaysHowRunsEnd(t *testing.T) {
+	l := startLab(t)
+	l.commit(model.Add(sandbox("box")))
+	a := l.agent(l.join("box"), wire.Hello{})
+	run := a.expect(wire.KindRun).Run.ID
+	a.finish(run, model.RunFailed, "no space left\non the device")
+	want := fmt.Sprintf("did agent box run %d, apply: failed: no space left x1", run)
+	eventually(t, want, func() bool { return slices.Contains(l.audited(), want) })
+	a.finish(run, model.RunFailed, "again")
+	for a.expect(wire.KindAck).Ack < a.seq {
+	}
+	if got := l.audited(); !slices.Contains(got, want) || slices.ContainsFunc(got, func(e string) bool { return strings.Contains(e, "again") }) {
+		t.Errorf("it is noted again: %q", got)
 	}
 }

@@ -26,6 +26,7 @@ const (
 // and acknowledges what is committed. What it has not committed is sent again.
 type ingest struct {
 	store *store.Store
+	ended func(*agentConn, model.Run) // is told of runs that ended
 	wake  chan struct{}
 
 	mu    sync.Mutex
@@ -39,7 +40,9 @@ type batch struct {
 	taken   chan struct{} // closed when they wait no longer
 }
 
-func newIngest(st *store.Store) *ingest { return &ingest{store: st, wake: make(chan struct{}, 1)} }
+func newIngest(st *store.Store, ended func(*agentConn, model.Run)) *ingest {
+	return &ingest{store: st, ended: ended, wake: make(chan struct{}, 1)}
+}
 
 // add queues records. It waits while too many of that agent wait already.
 func (i *ingest) add(conn *agentConn, records []model.Record) {
@@ -122,6 +125,7 @@ func (i *ingest) Run(ctx context.Context) {
 }
 
 func (i *ingest) commit(b *batch) {
+	before := i.store.ActiveRuns() // what ended before, and is sent again, is not among these
 	ack, err := i.store.Ingest(b.conn.hypervisor, b.conn.hello.Spool, b.records)
 	if err != nil {
 		b.conn.end(err)
@@ -129,6 +133,14 @@ func (i *ingest) commit(b *batch) {
 	}
 	b.conn.recorded()
 	_ = b.conn.send(wire.Frame{Kind: wire.KindAck, Ack: ack}) // one that is gone asks again
+	for _, rec := range b.records {
+		if was, ok := before[rec.Run]; !ok || was.Hypervisor != b.conn.hypervisor || !rec.State.Ended() {
+			continue
+		}
+		if run, err := i.store.Run(rec.Run); err == nil { // one without changes is not kept
+			i.ended(b.conn, run)
+		}
+	}
 }
 
 // sleep waits; false is that ctx ended.

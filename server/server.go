@@ -145,7 +145,7 @@ func New(opts Options) (*Server, error) {
 	s.moves = newMoves(s)
 	s.consoles = &consoles{agents: s.agents, by: map[string]*console{}}
 	s.binaries = &binaries{dir: filepath.Join(opts.Data, "binaries")}
-	s.ingest = newIngest(st)
+	s.ingest = newIngest(st, s.runEnded)
 	s.meters = newMeters(s)
 	s.loads = newLoads(s)
 	s.told = newTold(s)

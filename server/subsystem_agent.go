@@ -60,7 +60,7 @@ func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) er
 	}
 	log.Info("agent disconnected", "hypervisor", who.name, "reason", err)
 	why := "it hung up"
-	if err != nil {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		why = err.Error()
 	}
 	s.agentDid(sess, who, model.AuditLeft, why)
@@ -71,6 +71,16 @@ func (s *Server) serveAgent(sess ssh.Session, who identity, log *slog.Logger) er
 func (s *Server) agentDid(sess ssh.Session, who identity, kind model.AuditKind, what string) {
 	s.audit.note(model.Audited{Kind: kind, Who: who.String(), Address: sess.RemoteAddr().String(), Key: who.fingerprint, What: what})
 	s.sessionsChange()
+}
+
+// runEnded notes what an agent says of how a run ended.
+func (s *Server) runEnded(conn *agentConn, run model.Run) {
+	what := fmt.Sprintf("run %d, %s: %s", run.ID, run.Kind, run.State)
+	if run.Error != "" {
+		what += ": " + run.Error
+	}
+	who := identity{kind: isAgent, name: conn.hypervisor, fingerprint: gossh.FingerprintSHA256(conn.sess.PublicKey())}
+	s.agentDid(conn.sess, who, model.AuditDid, what)
 }
 
 // agentReader reads an agent's frames; each resets the clock of its silence.
