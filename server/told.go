@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -276,21 +277,22 @@ func (t *told) Run(ctx context.Context) {
 	}
 }
 
+// toldLimits are how long something is wrong before it is told, and how many
+// messages there are in an hour.
+func toldLimits(state *model.State) (patience time.Duration, perHour int) {
+	set := state.Settings
+	return time.Duration(cmp.Or(set.NotifyPatience, model.NotifyPatience)) * time.Second, cmp.Or(set.NotifyPerHour, model.NotifyPerHour)
+}
+
 // look is one look at everything.
 func (t *told) look(ctx context.Context) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	state := t.s.store.State()
-	patience, perHour := state.Settings.NotifyPatience, state.Settings.NotifyPerHour
-	if patience == 0 {
-		patience = model.NotifyPatience
-	}
-	if perHour == 0 {
-		perHour = model.NotifyPerHour
-	}
+	patience, perHour := toldLimits(state)
 	status := t.s.observed.status()
 	known := func(what model.Ref) bool { return known(state, status, what) }
-	events := t.bell.look(t.now(), wrongs(state, status), known, time.Duration(patience)*time.Second, perHour)
+	events := t.bell.look(t.now(), wrongs(state, status), known, patience, perHour)
 	if len(events) == 0 {
 		return
 	}
