@@ -105,12 +105,7 @@ func newHypervisorForm(a *app, name string) *form {
 			if hv.PowerPolicy != "" || v["power_policy"] != model.PowerManual {
 				hv.PowerPolicy = v["power_policy"]
 			}
-			hv.Schedules = nil
-			for line := range strings.SplitSeq(v["schedules"], ";") {
-				if line = strings.TrimSpace(line); line != "" {
-					hv.Schedules = append(hv.Schedules, line)
-				}
-			}
+			hv.Schedules = lines(v["schedules"])
 			n := numbers{ref: model.Ref{Kind: model.KindHypervisor, Name: hv.Name}, v: v}
 			hv.IdleMinutes = n.read("idle_minutes", strconv.Atoi, "must be a number of minutes")
 			if len(n.errs) > 0 {

@@ -53,12 +53,15 @@ func settingLines(a *app, w int) []line {
 		one("DNS", strings.Join(set.DNS, ", "), "none"), one("search", strings.Join(set.Search, ", "), "none"),
 		one("Salt master", set.SaltMaster, "none"),
 	}
-	for i, key := range set.SSHKeys {
-		if _, print, comment, err := model.ParseKey(key); err == nil {
-			key = strings.TrimSpace(comment + " " + print)
+	keys := func(label string, lines []string) {
+		for i, key := range lines {
+			if _, print, comment, err := model.ParseKey(key); err == nil {
+				key = strings.TrimSpace(comment + " " + print)
+			}
+			out = append(out, one(either(i == 0, label, ""), key, ""))
 		}
-		out = append(out, one(either(i == 0, "keys", ""), key, ""))
 	}
+	keys("keys", set.SSHKeys)
 	if len(set.SSHKeys) == 0 {
 		out = append(out, append(text(inkDim, " keys").fit(16), span{signWarn + " none: nobody can log in to a guest", inkWarn}))
 	}
@@ -75,7 +78,13 @@ func settingLines(a *app, w int) []line {
 		one("command", strings.Join(set.NotifyCommand, " "), "none"),
 		one("at most", strconv.Itoa(cmp.Or(set.NotifyPerHour, 10))+" messages an hour", ""),
 		one("after", strconv.Itoa(cmp.Or(set.NotifyPatience, model.NotifyPatience))+" s of something being wrong", ""),
-		text(inkDim, "                 settings notify says where messages go"))
+		text(inkDim, "                settings notify says where messages go"),
+		nil, head("CERTIFICATES"))
+	keys("let in by", set.UserCA)
+	if len(set.UserCA) == 0 {
+		out = append(out, one("let in by", "", "none: people connect with keys of their own"))
+	}
+	out = append(out, one("revoked", strings.Join(set.Revoked, ", "), "none"))
 	if set.Version > 0 {
 		out = append(out, nil, text(inkDim, " changed "+age(a.now, set.Changed)+", revision "+strconv.FormatUint(set.Version, 10)))
 	}
@@ -122,24 +131,35 @@ func settingFields(s *model.State) []*field {
 		(&field{key: "guest_grace_seconds", label: "guest grace", hint: "seconds a guest has to shut down before it is switched off; empty is 30", blank: "30"}).with(number(set.GuestGraceSeconds)),
 		(&field{key: "power_grace_seconds", label: "power grace", hint: "seconds a machine has to be off after its agent went, where nothing tells; empty is 30", blank: "30"}).with(number(set.PowerGraceSeconds)),
 		(&field{key: "restore_power", label: "restore power", kind: choice, hint: "yes: when the server starts, what is wanted on is switched on", options: []string{"no", "yes"}}).with(either(set.RestorePower, "yes", "no")),
+		(&field{key: "notify_per_hour", label: "told an hour", hint: "messages at most; empty is 10", blank: "10"}).with(number(set.NotifyPerHour)),
+		(&field{key: "notify_patience_seconds", label: "told after", hint: "seconds of something being wrong; empty is 120", blank: "120"}).with(number(set.NotifyPatience)),
+		(&field{key: "user_ca", label: "user CAs", hint: "keys whose certificates let users in, separated by semicolons", blank: "none"}).with(strings.Join(set.UserCA, "; ")),
+		(&field{key: "revoked", label: "revoked", hint: "certificates: serial:N, id:KEY-ID or a fingerprint, separated by commas", blank: "none"}).with(strings.Join(set.Revoked, ", ")),
 	}
+}
+
+// lines are those that semicolons separate.
+func lines(text string) []string {
+	var all []string
+	for line := range strings.SplitSeq(text, ";") {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
 }
 
 func fillSettings(set *model.Settings, v values) error {
 	n := numbers{ref: model.Ref{Kind: model.KindSettings, Name: string(model.KindSettings)}, v: v}
-	var keys []string
-	for line := range strings.SplitSeq(v["ssh_keys"], ";") {
-		if line = strings.TrimSpace(line); line != "" {
-			keys = append(keys, line)
-		}
-	}
 	// Lists that are the same stay what they are, so that nothing has changed.
 	keep := func(old *[]string, now []string) {
 		if !slices.Equal(*old, now) {
 			*old = now
 		}
 	}
-	keep(&set.SSHKeys, keys)
+	keep(&set.SSHKeys, lines(v["ssh_keys"]))
+	keep(&set.UserCA, lines(v["user_ca"]))
+	keep(&set.Revoked, split(v["revoked"]))
 	keep(&set.DNS, split(v["dns"]))
 	keep(&set.Search, split(v["search"]))
 	keep(&set.Packages, split(v["packages"]))
@@ -148,6 +168,8 @@ func fillSettings(set *model.Settings, v values) error {
 	set.GuestGraceSeconds = n.read("guest_grace_seconds", strconv.Atoi, "must be a number of seconds")
 	set.PowerGraceSeconds = n.read("power_grace_seconds", strconv.Atoi, "must be a number of seconds")
 	set.RestorePower = v["restore_power"] == "yes"
+	set.NotifyPerHour = n.read("notify_per_hour", strconv.Atoi, "must be a number of messages")
+	set.NotifyPatience = n.read("notify_patience_seconds", strconv.Atoi, "must be a number of seconds")
 	price, err := strconv.ParseFloat(strings.Replace(cmp.Or(v["price_kwh"], "0"), ",", ".", 1), 64)
 	if err != nil {
 		n.errs = append(n.errs, &model.FieldError{Ref: n.ref, Field: "price_kwh", Value: v["price_kwh"], Rule: "must be a number such as 0.31"})

@@ -62,9 +62,11 @@ func showSettings(s *session) *cobra.Command {
 
 func setSettings(s *session) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "set",
-		Short:   "Change settings",
-		Long:    "Change settings: those whose flags are given. An empty value clears one.",
+		Use:   "set",
+		Short: "Change settings",
+		Long: `Change settings: those whose flags are given. An empty value clears one. Each holds from
+now on, without a restart: what guests have by the next config of their hypervisor, and
+--restore-power by the server's next start. How people are told is settings notify set.`,
 		Example: "settings set --dns 192.168.1.1,1.1.1.1 --search lan\nsettings set --ssh-key 'ssh-ed25519 AAAAC3Nz… me' --ssh-key '…'",
 		Args:    exactly(),
 	}
