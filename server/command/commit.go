@@ -102,6 +102,12 @@ func (c change) question(impacts []model.Impact) question {
 	if text := damage.String(); text != "" {
 		q.damage = append(q.damage, few(strings.Split(text, "\n"))...)
 	}
+	for _, i := range impacts {
+		if len(i.DisksLost) == 0 && !slices.ContainsFunc(damage.Interrupted, func(d model.Impact) bool { return d.Hypervisor == i.Hypervisor && d.ID == i.ID }) {
+			q.beside = append(q.beside, fmt.Sprintf("%s: %s", i.Hypervisor, i.Would()))
+		}
+	}
+	q.beside = few(q.beside)
 	var losing []string
 	for _, i := range damage.Lost {
 		losing = append(losing, i.VM)

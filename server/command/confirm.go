@@ -11,6 +11,7 @@ import (
 // question is what a person must agree to before something is done.
 type question struct {
 	damage []string // each a line that says what will be lost or cut
+	beside []string // likewise what happens beside that
 	word   string   // to be typed; empty asks y/N
 }
 
@@ -28,6 +29,9 @@ func (s *session) confirm(ctx context.Context, q question, yes bool) error {
 	}
 	for _, d := range q.damage {
 		s.notef("%s", s.paint(yellow, clean(d)))
+	}
+	for _, b := range q.beside {
+		s.notef("%s", clean(b))
 	}
 	prompt := "Go on? [y/N] "
 	if q.word != "" {
