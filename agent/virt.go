@@ -37,11 +37,12 @@ type virt struct {
 	since     map[libvirt.UUID]started
 	counts    map[libvirt.UUID]counted
 
-	addrs map[libvirt.UUID]addresses // report's, which is one at a time
-	stale atomic.Bool                // a domain was defined or undefined: look at all anew
-	ver   atomic.Pointer[string]
-	made  *volumes
-	downs downs
+	addrs     map[libvirt.UUID]addresses // report's, which is one at a time
+	strangers map[libvirt.UUID]described // likewise
+	stale     atomic.Bool                // a domain was defined or undefined: look at all anew
+	ver       atomic.Pointer[string]
+	made      *volumes
+	downs     downs
 	// arrived are volumes of VMs that are being moved here: ours before any config
 	// has them.
 	arrived *volumes

@@ -137,7 +137,7 @@ func (v *virt) Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, erro
 		return nil, err
 	}
 	addrs := v.findAddresses(ctx, slices.DeleteFunc(slices.Clone(all), func(d domain) bool { return d.state != model.GuestRunning }))
-	guests := make([]model.Guest, 0, len(all))
+	guests, strangers := make([]model.Guest, 0, len(all)), map[libvirt.UUID]described{}
 	for _, d := range all {
 		g := model.Guest{ID: d.id, Name: d.Name, State: d.state, Addresses: addrs[d.UUID], Since: d.since, Transient: d.transient}
 		if by := v.downs.of(d.UUID); !by.IsZero() && d.active() {
@@ -146,8 +146,12 @@ func (v *virt) Guests(ctx context.Context, m wire.Manifest) ([]model.Guest, erro
 		if vm := byName[d.Name]; vm != d.id {
 			g.Conflict = vm
 		}
+		if g.ID == "" || g.Conflict != "" {
+			strangers[d.UUID] = v.describe(ctx, d, &g)
+		}
 		guests = append(guests, g)
 	}
+	v.strangers = strangers
 	return guests, nil
 }
 

@@ -154,6 +154,10 @@ type Guest struct {
 	// OffBy is when it is switched off, by the clock of its hypervisor in UTC, if
 	// it does not shut down as it was asked to; zero: it was not asked.
 	OffBy time.Time `json:"off_by,omitzero"`
+	// What one that is not ours has, as far as libvirt tells.
+	MemoryMiB int         `json:"memory_mib,omitzero"`
+	CPUs      int         `json:"cpus,omitzero"`
+	Disks     []GuestDisk `json:"disks,omitempty"`
 	// Transient tells that the domain was undefined while its guest runs on: it
 	// is gone when that stops.
 	Transient bool `json:"transient,omitzero"`
@@ -162,7 +166,14 @@ type Guest struct {
 // Equal tells whether two reports of a guest say the same.
 func (g Guest) Equal(o Guest) bool {
 	return g.ID == o.ID && g.Name == o.Name && g.State == o.State && g.Conflict == o.Conflict && g.MadeFor == o.MadeFor && g.Transient == o.Transient &&
-		g.Since.Equal(o.Since) && g.OffBy.Equal(o.OffBy) && slices.Equal(g.Addresses, o.Addresses)
+		g.Since.Equal(o.Since) && g.OffBy.Equal(o.OffBy) && slices.Equal(g.Addresses, o.Addresses) &&
+		g.MemoryMiB == o.MemoryMiB && g.CPUs == o.CPUs && slices.Equal(g.Disks, o.Disks)
+}
+
+// GuestDisk is a disk of a guest that is not ours.
+type GuestDisk struct {
+	Path    string `json:"path"`              // or POOL/VOLUME
+	SizeMiB int    `json:"size_mib,omitzero"` // that the guest sees; 0 is unknown
 }
 
 // Disk names one of a VM's disks.

@@ -89,7 +89,7 @@ func foreign(c *cache, r *hvRow) []note {
 		}
 		notes = append(notes, note{
 			ink: inkBad, rank: 1, sign: signWarn, hv: r.Name,
-			text: "a domain " + g.Name + " that is not ours is in the way: vm adopt " + name,
+			text: "a domain " + g.Name + " that is not ours is in the way of " + name + ": O on its screen adopts it",
 		})
 	}
 	return notes

@@ -485,9 +485,9 @@ func TestForeignDomainIsSaid(t *testing.T) {
 	lab.status.Hypervisors["nuc"] = hv
 	lab.mu.Unlock()
 	d := drive(t, lab, 100, 30)
-	d.see("a domain backup_on_nuc that is not ours is in the way: vm adopt backup")
+	d.see("a domain backup_on_nuc that is not ours is in the way of backup: O on its screen adopts it")
 	d.press("2", "i")
-	d.see("! conflict", "vm adopt backup")
+	d.see("! conflict", "NOT OURS, AND IN THE WAY", "domain backup_on_nuc: running")
 }
 
 // TestLongLog reads a log in pages and lets the oldest lines go.

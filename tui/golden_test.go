@@ -77,6 +77,9 @@ func TestScreens(t *testing.T) {
 		{"restart", "2 down down r"},
 		{"rebuild", "2 down down b"},
 		{"rebuild-several", "2 * b"},
+		{"in-the-way", "2 home i"},
+		{"adopt", "2 home i O"},
+		{"hypervisor-foreign", "home enter left G"},
 	}
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 12}} {
 		for _, s := range screens {
@@ -86,6 +89,8 @@ func TestScreens(t *testing.T) {
 				switch s.name {
 				case "access":
 					lab = peopled(t)
+				case "in-the-way", "adopt", "hypervisor-foreign":
+					squatted(lab)
 				case "vms-stopping", "vm-stopping", "stop-now":
 					stopping(lab, "db", 41*time.Second)
 				}

@@ -84,6 +84,8 @@ type Lab interface {
 	// CutGuest switches the guest of a VM that is wanted stopped off, without
 	// asking it.
 	CutGuest(ctx context.Context, vm string) error
+	// Adopt makes a foreign domain that bears the name of a VM that VM's own.
+	Adopt(ctx context.Context, vm string) error
 
 	// Console attaches a terminal to the serial console of a VM's guest until the
 	// person leaves or it ends, and says why it ended if the person did not.

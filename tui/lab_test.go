@@ -308,6 +308,7 @@ func (l *fakeLab) RestartGuest(_ context.Context, vm string, force bool) error {
 	return l.order("restart %s %v", vm, force)
 }
 func (l *fakeLab) CutGuest(_ context.Context, vm string) error { return l.order("cut %s", vm) }
+func (l *fakeLab) Adopt(_ context.Context, vm string) error    { return l.order("adopt %s", vm) }
 
 func (l *fakeLab) SaltApply(_ context.Context, names []string, each func(model.SaltAnswer)) error {
 	for _, name := range names {

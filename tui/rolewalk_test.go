@@ -90,6 +90,8 @@ var needed = map[string]model.Role{
 	"undo this revision":                                                               model.RoleOperator,
 	"undo your last change":                                                            model.RoleOperator,
 
+	"adopt the guest or the disk that is not ours and in the way of this VM; says what that takes, and asks": model.RoleAdmin,
+
 	"add one":       model.RoleAdmin,
 	"edit (also e)": model.RoleAdmin,
 	"edit it":       model.RoleAdmin,

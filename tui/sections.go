@@ -198,7 +198,8 @@ func factLines(a *app, r *hvRow, w int) []line {
 			out = append(out, one("pool "+p.Name, mebibytes(p.AvailableMiB)+" free of "+mebibytes(p.CapacityMiB)))
 		}
 	}
-	return append(out, one("changed", age(a.now, r.Changed)+", revision "+strconv.FormatUint(r.Version, 10)))
+	out = append(out, one("changed", age(a.now, r.Changed)+", revision "+strconv.FormatUint(r.Version, 10)))
+	return append(out, foreignLines(r, w)...)
 }
 
 // powerPolicy says who decides about a machine's power.

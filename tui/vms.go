@@ -162,6 +162,7 @@ func vmActions(a *app, row func(a *app) *vmRow) []action {
 		on(keyConsole, console),
 		on(keyRestart, restartVM),
 		on(keyRebuild, rebuildVM),
+		on(keyAdopt, adopt).only(isInTheWay(a, row(a))),
 		on(keyProtect, protect),
 		on(keyMoveVM, func(a *app, vm *vmRow) tea.Cmd { return moveVMs(a, []*vmRow{vm}, &list{}) }),
 		on(keySalt, func(a *app, vm *vmRow) tea.Cmd { return a.open(&saltScreen{name: vm.Name}) }),
@@ -200,14 +201,6 @@ func removeVM(a *app, vm *vmRow) tea.Cmd {
 		title: "Remove " + vm.Name, verb: "remove it", name: vm.Name, least: stops,
 		edit: model.Remove[model.VM](vm.Name),
 	})
-}
-
-// conflictLine says what to do about a domain that bears a VM's name.
-func conflictLine(vm *vmRow) line {
-	if vm.guest.word != "conflict" {
-		return nil
-	}
-	return text(inkBad, "a domain of that name is not ours: vm adopt "+vm.Name)
 }
 
 // placeOf is where a VM is, and how far its move to another place is.
@@ -253,10 +246,7 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		fact("changed", text(inkDim, fmt.Sprintf("%s, revision %d", age(a.now, vm.Changed), vm.Version))),
 		fact("id", text(inkDim, vm.ID)),
 	)
-	if l := conflictLine(vm); l != nil {
-		out = append(out, nil, fact("trouble", l))
-	}
-	return out
+	return append(out, inTheWay(a, vm, w)...)
 }
 
 func either[T any](b bool, is, not T) T {

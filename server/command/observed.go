@@ -77,9 +77,9 @@ func (s *session) machineDetail(st *model.State, status model.HypervisorStatus) 
 	}
 	for _, g := range status.Guests {
 		if g.ID == "" {
-			text := fmt.Sprintf("%s (%s)", g.Name, g.State)
-			if g.MadeFor != "" {
-				text += ", of another lab or of a VM that was removed"
+			text := g.Name + " (" + g.About() + ")"
+			if vm, ok := vmOf(st, g.Conflict); ok {
+				text += ": in the way of VM " + vm.Name + ", `vm adopt " + vm.Name + " --dry-run` says what adopting it takes"
 			}
 			pairs = append(pairs, pair{"foreign", cell{text: text}})
 		}

@@ -1,8 +1,6 @@
 package command
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"homelab/model"
@@ -59,36 +57,6 @@ func rebuildVM(s *session) *cobra.Command {
 		long:  "Make VMs anew from their images: the root disk and all that is on it is lost, the extra disk stays.",
 		apply: func(vm *model.VM) { vm.Rebuild++ },
 	})
-}
-
-func adoptVM(s *session) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "adopt NAME",
-		Short: "Take over a foreign guest that bears a VM's name",
-		Long: `Take over a guest that was there before, such as the predecessor's: one whose
-domain bears the name of a VM but is not ours. The next run shuts it down, makes
-its domain anew and starts it on the disks that it had.`,
-		Example:           "vm adopt NAME",
-		Args:              exactly("NAME"),
-		ValidArgsFunction: s.nameArgs(model.KindVM, false),
-	}
-	yes := cmd.Flags().BoolP("yes", "y", false, "do not ask, go on")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := s.mustExist(model.KindVM, args[0]); err != nil {
-			return err
-		}
-		hv := s.state().VMs[args[0]].Hypervisor
-		q := question{damage: []string{fmt.Sprintf("the guest of %s on %s would be shut down and started again on its own disks, under our control", args[0], hv)}}
-		if err := s.confirm(cmd.Context(), q, *yes); err != nil {
-			return err
-		}
-		if err := s.lab.Adopt(cmd.Context(), args[0]); err != nil {
-			return err
-		}
-		s.sayf("%s is adopted; the next run on %s brings it under control", clean(args[0]), clean(hv))
-		return nil
-	}
-	return cmd
 }
 
 // mustExist checks names before anything is done.
