@@ -231,6 +231,9 @@ func TestFilter(t *testing.T) {
 	d.see("/hypervisor:thinkpad")
 	d.press("esc")
 	d.see("media")
+	d.press("/")
+	d.typed("nobody")
+	d.see("0 of 8", "Nothing matches nobody: esc shows all 8.")
 }
 
 func TestOutletOff(t *testing.T) {

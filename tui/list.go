@@ -265,6 +265,9 @@ func (l *list) draw(w, h int, cols []column, cells func(i int) []line) []line {
 	out := make([]line, 0, h)
 	out = append(out, head)
 	l.scroll(h - 1)
+	if len(l.shown) == 0 && l.filter != "" {
+		out = append(out, nil, text(inkDim, "  Nothing matches "+l.filter+": esc shows all "+strconv.Itoa(len(l.keys))+"."))
+	}
 	for n := l.top; n < len(l.shown) && len(out) < h; n++ {
 		out = append(out, l.row(n, w, ws, cols, cells(l.shown[n])))
 	}
