@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"context"
 	"net/netip"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
+
+	"homelab/model"
 )
 
 // How often a guest's addresses are asked for: one that has none may just be
@@ -71,8 +75,11 @@ func (v *virt) askAddresses(ctx context.Context, d domain, agentFrom *time.Time)
 			return l.DomainInterfaceAddresses(d.Domain, uint32(source), 0)
 		})
 		if err != nil {
-			if isAgent {
+			switch source {
+			case libvirt.DomainInterfaceAddressesSrcAgent:
 				*agentFrom = time.Now().Add(agentPause(time.Since(d.since)))
+			case libvirt.DomainInterfaceAddressesSrcArp: // libvirt 9 fails with newer kernels: "wrong nlmsg len"
+				ips = append(ips, neighbours(arpTable, d.id)...)
 			}
 			continue
 		}
@@ -105,4 +112,28 @@ func sortIPs(ips []string) []string {
 		return cmp.Or(cmp.Compare(a.BitLen(), b.BitLen()), a.Compare(b))
 	})
 	return slices.Compact(ips)
+}
+
+// arpTable is where Linux tells which addresses it has learned of its neighbours.
+const arpTable = "/proc/net/arp"
+
+// neighbours are the IPv4 addresses in the table of the NICs of a VM, whose MACs
+// are made from its ID.
+func neighbours(table, id string) []string {
+	b, err := os.ReadFile(table)
+	if err != nil || id == "" {
+		return nil
+	}
+	macs := map[string]bool{}
+	for i := range model.MaxNICs {
+		macs[model.MAC(id, i)] = true
+	}
+	var ips []string
+	for line := range strings.Lines(string(b)) {
+		// Address, type, flags (0x0: not learned yet), MAC, mask, interface.
+		if f := strings.Fields(line); len(f) == 6 && f[2] != "0x0" && macs[f[3]] {
+			ips = append(ips, f[0])
+		}
+	}
+	return ips
 }

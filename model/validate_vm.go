@@ -15,9 +15,11 @@ const (
 	maxMemoryMiB = 4 << 20
 	maxCPUs      = 1024
 	maxDiskGiB   = 64 << 10
-	maxNICs      = 16
 	maxHostName  = 63
 )
+
+// MaxNICs is how many NICs a VM can have.
+const MaxNICs = 16
 
 // vmChecker holds what is unique among VMs, by the name of who has it.
 type vmChecker struct {
@@ -47,7 +49,7 @@ func (c vmChecker) check(vm VM) {
 	c.between("cpus", vm.CPUs, 1, maxCPUs, "")
 	c.between("disk_gib", vm.DiskGiB, 0, maxDiskGiB, " GiB; 0 is the image's own size")
 	c.between("extra_disk_gib", vm.ExtraDiskGiB, 0, maxDiskGiB, " GiB; 0 is no extra disk")
-	c.between("nics", vm.NICs, 1, maxNICs, "")
+	c.between("nics", vm.NICs, 1, MaxNICs, "")
 	c.rule(vm.Rebuild >= 0, "rebuild", strconv.Itoa(vm.Rebuild), "must not be negative")
 	if vm.ExtraFormat != "" {
 		c.oneOf("extra_format", vm.ExtraFormat, FormatQCOW2, FormatRaw)
@@ -97,7 +99,7 @@ func (c vmChecker) id(vm VM) {
 		return
 	}
 	c.ids[vm.ID] = vm.Name
-	for nic := range min(vm.NICs, maxNICs) {
+	for nic := range min(vm.NICs, MaxNICs) {
 		mac := macTail(vm.ID, nic)
 		if other, taken := c.macs[mac]; taken {
 			c.rule(false, "id", vm.ID, fmt.Sprintf("gives a NIC the MAC address of one of VM %q; add the VM again to get another ID", other))
