@@ -63,3 +63,36 @@ func TestMove(t *testing.T) {
 		t.Errorf("history: %s", out)
 	}
 }
+
+// TestMoveIsTakenBack: a guest that does not come up at its new place, where the
+// plan waits for a person here, returns to where its old copy is.
+func TestMoveIsTakenBack(t *testing.T) {
+	l := newLab(t)
+	l.must("image", "add", "debian", "--path", "/debian.qcow2")
+	l.must("hypervisor", "add", "pad", "--platform", "sandbox")
+	l.must("hypervisor", "add", "desk", "--platform", "sandbox", "--policy", "review")
+	l.must("vm", "add", "web", "--hypervisor", "pad", "--protected")
+	l.join("pad", "")
+	l.join("desk", "")
+	l.inSync("pad", time.Minute)
+	l.inSync("desk", time.Minute)
+	l.must("vm", "move", "web", "--to", "desk", "--yes", "--detach")
+	l.waits("desk", 0)
+	if at, from := l.where("web"); at != "desk" || from != "pad" {
+		t.Fatalf("it is on %s, moved from %s", at, from)
+	}
+	if out := l.must("vm", "show", "web"); !strings.Contains(out, "waiting for its domain on desk; vm move web --back returns it") {
+		t.Errorf("how to take it back is not said:\n%s", out)
+	}
+	if _, err := l.ssh(nil, "vm", "move", "web", "--back"); err == nil || !strings.Contains(err.Error(), "what web has written there since it arrived would be lost") {
+		t.Errorf("it is not asked about: %v", err)
+	}
+	if out := l.must("vm", "move", "web", "--back", "--yes"); !strings.Contains(out, "web is on pad") {
+		t.Errorf("back: %s", out)
+	}
+	if at, moving := l.where("web"); at != "pad" || moving != "" {
+		t.Fatalf("it is on %s, %s", at, moving)
+	}
+	l.inSync("pad", time.Minute)
+	l.inSync("desk", time.Minute)
+}

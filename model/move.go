@@ -16,14 +16,16 @@ import (
 //  3. the guest is up: the old copy is destroyed.
 //
 // Until the second nothing is changed at the source, and the move can be
-// cancelled: the guest is started where it was.
+// cancelled: the guest is started where it was. Until the third it can be taken
+// back: what was the old copy is the guest's disk again, and the new one is the old
+// copy.
 
 // MoveTo begins a move. Nothing is lost by it: a protected VM may be moved.
 func MoveTo(name, to string) Edit {
 	return Change(name, 0, func(vm *VM) error {
 		switch {
 		case vm.MovedFrom != "":
-			return fmt.Errorf("%s has just been moved from %s and is not up yet: wait until it is", name, vm.MovedFrom)
+			return fmt.Errorf("%s has just been moved from %s and is not up yet: wait until it is, or take it back with: vm move %s --back", name, vm.MovedFrom, name)
 		case vm.MovingTo != "" && vm.MovingTo != to:
 			return fmt.Errorf("%s is being moved to %s: cancel that first with: vm move %s --cancel", name, vm.MovingTo, name)
 		case vm.Hypervisor == to:
@@ -39,11 +41,26 @@ func CancelMove(name string) Edit {
 	return Change(name, 0, func(vm *VM) error {
 		switch {
 		case vm.MovedFrom != "":
-			return fmt.Errorf("%s is on %s already; move it back once it is up there", name, vm.Hypervisor)
+			return fmt.Errorf("%s is on %s already; take it back with: vm move %s --back", name, vm.Hypervisor, name)
 		case vm.MovingTo == "":
 			return fmt.Errorf("%s is not being moved", name)
 		}
 		vm.MovingTo = ""
+		return nil
+	})
+}
+
+// TakeBack returns a VM that has been moved, and whose old copy is still there, to
+// where it was. What its guest has written since is on the copy that then goes.
+func TakeBack(name string) Edit {
+	return Change(name, 0, func(vm *VM) error {
+		switch {
+		case vm.MovingTo != "":
+			return fmt.Errorf("%s is on %s still; cancel its move with: vm move %s --cancel", name, vm.Hypervisor, name)
+		case vm.MovedFrom == "":
+			return fmt.Errorf("%s has no old copy elsewhere to go back to; move it with: vm move %s --to HYPERVISOR", name, name)
+		}
+		vm.Hypervisor, vm.MovedFrom = vm.MovedFrom, vm.Hypervisor
 		return nil
 	})
 }
@@ -85,10 +102,15 @@ func checkMoves(before, after *State) error {
 			continue
 		}
 		arrives := old.MovingTo != "" && vm.Hypervisor == old.MovingTo && vm.MovedFrom == old.Hypervisor && vm.MovingTo == ""
+		returns := old.MovedFrom != "" && vm.Hypervisor == old.MovedFrom && vm.MovedFrom == old.Hypervisor && vm.MovingTo == ""
 		stays := vm.Hypervisor == old.Hypervisor && (vm.MovedFrom == old.MovedFrom || vm.MovedFrom == "") && (vm.MovingTo == old.MovingTo || vm.MovingTo == "")
 		same := vm.Name == old.Name && vm.Rebuild == old.Rebuild && (vm.ExtraDiskGiB > 0) == (old.ExtraDiskGiB > 0) && vm.Pool() == old.Pool()
-		if !same || !arrives && !stays {
-			errs = append(errs, fmt.Errorf("VM %q is being moved: its name, its place and its disks can be changed once it is up again, or after: vm move %s --cancel", name, name))
+		if !same || !arrives && !stays && !returns {
+			way := "--cancel"
+			if old.MovedFrom != "" {
+				way = "--back"
+			}
+			errs = append(errs, fmt.Errorf("VM %q is being moved: its name, its place and its disks can be changed once it is up again, or after: vm move %s %s", name, name, way))
 		}
 	}
 	return errors.Join(errs...)

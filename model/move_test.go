@@ -126,6 +126,57 @@ func TestMoveLosesNothing(t *testing.T) {
 	}
 }
 
+// What has arrived and does not come up is taken back to the old copy, which was
+// not touched; the copy at the new place is the one that goes then.
+func TestTakeBack(t *testing.T) {
+	s, kept := moveLab(t)
+	kept["desk"] = []Disk{{VM: "0123456789ab", Disk: DiskRoot}}
+	do := func(edit Edit) ([]Impact, error) {
+		after := s.Clone()
+		if err := edit(after); err != nil {
+			return nil, err
+		}
+		if err := Check(s, after, kept); err != nil {
+			return nil, err
+		}
+		impacts := Preview(s, after, kept)
+		s = after
+		return impacts, nil
+	}
+	if _, err := do(TakeBack("web")); err == nil || !strings.Contains(err.Error(), "no old copy elsewhere") {
+		t.Errorf("of one that was not moved: %v", err)
+	}
+	_, err := do(MoveTo("web", "desk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := do(TakeBack("web")); err == nil || !strings.Contains(err.Error(), "--cancel") {
+		t.Errorf("of one that has not arrived: %v", err)
+	}
+	if _, err := do(Arrive("web", "desk")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := do(Change("web", 0, func(vm *VM) error { vm.Hypervisor, vm.MovedFrom = "pad", ""; return nil })); err == nil || !strings.Contains(err.Error(), "--back") {
+		t.Errorf("by an edit: %v", err)
+	}
+	impacts, err := do(TakeBack("web"))
+	if err != nil || len(impacts) != 2 || impacts[0].Action != ActionRemove || impacts[1].Action != ActionCreate || !strings.Contains(impacts[1].String(), "on the disks that were kept") {
+		t.Fatalf("%v: %+v", err, impacts)
+	}
+	for _, i := range impacts {
+		if len(i.DisksLost) > 0 {
+			t.Errorf("it loses a disk at once: %s", i)
+		}
+	}
+	if p := Placements(s, "pad", kept["pad"]); len(p) != 1 || p[0].Copy || !p[0].Domain || !p[0].Protected {
+		t.Errorf("where it was: %+v", p)
+	}
+	gone, err := do(LetGo("web"))
+	if err != nil || len(gone) != 1 || gone[0].Hypervisor != "desk" || len(gone[0].DisksLost) != 1 {
+		t.Errorf("let go: %v %+v", err, gone)
+	}
+}
+
 func TestMoveRefused(t *testing.T) {
 	s, kept := moveLab(t)
 	small := NewHypervisor("box")

@@ -98,7 +98,7 @@ func (m *moves) one(vm model.VM) *move {
 	if vm.MovedFrom != "" {
 		from, to = vm.MovedFrom, vm.Hypervisor
 	}
-	if one == nil || one.status.Over() {
+	if one == nil || one.status.Over() || one.status.From != from { // else it was taken back
 		one = &move{status: model.MoveStatus{VM: vm.Name, From: from, To: to, Since: time.Now().UTC()}}
 		m.all[vm.ID] = one
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
+
+	"homelab/model"
 )
 
 // update tells whether the golden screens are to be written anew. The flag
@@ -77,6 +79,12 @@ func TestScreens(t *testing.T) {
 		{"restart", "2 down down r"},
 		{"rebuild", "2 down down b"},
 		{"rebuild-several", "2 * b"},
+		{"move", "2 down down m"},
+		{"move-asks", "2 down down m enter"},
+		{"vm-moving", "2 down down i"},
+		{"move-cancel", "2 down down m"},
+		{"vm-arriving", "2 down down i"},
+		{"move-back", "2 down down m"},
 		{"in-the-way", "2 home i"},
 		{"adopt", "2 home i O"},
 		{"hypervisor-foreign", "home enter left G"},
@@ -91,6 +99,10 @@ func TestScreens(t *testing.T) {
 					lab = peopled(t)
 				case "in-the-way", "adopt", "hypervisor-foreign":
 					squatted(lab)
+				case "vm-moving", "move-cancel":
+					moving(lab, "db", model.MoveStatus{Phase: model.MoveCopying, Disk: model.DiskRoot, Done: 1700 << 20, Total: 6200 << 20}, model.MoveTo("db", "nuc"))
+				case "vm-arriving", "move-back":
+					moving(lab, "db", model.MoveStatus{Phase: model.MoveArriving, Note: "for the guest to come up on nuc"}, model.MoveTo("db", "nuc"), model.Arrive("db", "nuc"))
 				case "vms-stopping", "vm-stopping", "stop-now":
 					stopping(lab, "db", 41*time.Second)
 				}

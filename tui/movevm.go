@@ -6,11 +6,14 @@ import (
 	"homelab/model"
 )
 
-var keyMoveVM = bind("m", "", "move to another hypervisor; what that does is asked about first", "m").by(model.RoleAdmin)
+var keyMoveVM = bind("m", "", "move to another hypervisor, or give a move up; what that does is asked about first", "m").by(model.RoleAdmin)
 
 // moveVMs asks where VMs are to be moved to, with the room that there is, and
 // then about what that does.
 func moveVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
+	if len(rows) == 1 && (rows[0].MovingTo != "" || rows[0].MovedFrom != "") {
+		return moveBack(a, rows[0])
+	}
 	need := 0
 	on, carried := map[string]string{}, map[string]bool{}
 	for _, vm := range rows {
@@ -46,6 +49,24 @@ func moveVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
 	}
 	a.overlay = &chooser{title: "Move " + either(len(rows) == 1, names[0], count(len(rows), "VM")) + " to", options: options}
 	return nil
+}
+
+// moveBack asks whether to give a move up: while the disks are copied nothing has
+// changed where the VM is; afterwards the old copy is there still.
+func moveBack(a *app, vm *vmRow) tea.Cmd {
+	if vm.MovingTo != "" {
+		return a.propose(change{
+			title: "Cancel the move of " + vm.Name, verb: "cancel it", least: stops, edit: model.CancelMove(vm.Name),
+			lines: []line{text(inkText, vm.Name+" is on its way from "+vm.Hypervisor+" to "+vm.MovingTo+". It stays where it is, with its disks as they are.")},
+		})
+	}
+	return a.propose(change{
+		title: "Take " + vm.Name + " back to " + vm.MovedFrom, verb: "take it back", least: stops, edit: model.TakeBack(vm.Name),
+		lines: []line{
+			text(inkText, vm.Name+" has been moved to "+vm.Hypervisor+" and is not known to be up there yet. Its old disks are on "+vm.MovedFrom+" still."),
+			text(inkWarn, "What it has written on "+vm.Hypervisor+" since it arrived is lost once it is up on "+vm.MovedFrom+" again."),
+		},
+	})
 }
 
 // roomFor says whether a hypervisor has the memory.
@@ -85,6 +106,37 @@ func moveLines(rows []*vmRow, carried map[string]bool) []line {
 	}
 	if len(without) > 0 {
 		out = append(out, text(inkWarn, sentence(without)+plural(len(without), " has", " have")+" no domain now: only the placement is changed, and no disk goes along."))
+	}
+	return out
+}
+
+// placeOf is where a VM is, and how far its move to another place is.
+func placeOf(a *app, vm *vmRow, w int) []line {
+	st, known := a.cache.status.Moves[vm.ID]
+	out := []line{fact("on", text(inkText, vm.Hypervisor))}
+	switch {
+	case vm.MovingTo != "":
+		out = append(out, fact("moves to", text(inkBusy, vm.MovingTo+"; m gives that up")))
+	case vm.MovedFrom != "":
+		out = append(out, fact("from", text(inkBusy, vm.MovedFrom+", whose copy is kept; m goes back")))
+	default:
+		return out
+	}
+	if !known {
+		return append(out, fact("", text(inkDim, "about to begin")))
+	}
+	switch {
+	case st.Phase == model.MoveCopying && st.Total > 0:
+		out = append(out, fact("", text(inkText, "copying "+st.Disk+" disk")), fact("", transferred(st.Done, st.Total, min(max(w-32, 4), 20))))
+	case st.Note != "":
+		out = append(out, fact("", text(inkText, "waits "+st.Note)))
+	default:
+		out = append(out, fact("", text(inkText, st.Phase)))
+	}
+	if st.Error != "" {
+		for _, l := range wrapped(inkBad, st.Error, w-13, 0) {
+			out = append(out, fact("", l))
+		}
 	}
 	return out
 }

@@ -100,7 +100,7 @@ var needed = map[string]model.Role{
 	"give the user one more key":                                                                        model.RoleAdmin,
 	"invite the agent of a hypervisor: shows the line to type there":                                    model.RoleAdmin,
 	"make it the active profile; shows what appears and goes":                                           model.RoleAdmin,
-	"move to another hypervisor; what that does is asked about first":                                   model.RoleAdmin,
+	"move to another hypervisor, or give a move up; what that does is asked about first":                model.RoleAdmin,
 	"rebuild: a new root disk from the image; asks for the name, as all that is on the old one is lost": model.RoleAdmin,
 	"protect, or lift the protection: nothing may remove a protected VM's disks":                        model.RoleAdmin,
 	"remove images and files of images that nothing uses; lists them and asks":                          model.RoleAdmin,

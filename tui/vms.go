@@ -203,20 +203,6 @@ func removeVM(a *app, vm *vmRow) tea.Cmd {
 	})
 }
 
-// placeOf is where a VM is, and how far its move to another place is.
-func placeOf(a *app, vm *vmRow) string {
-	st, moving := a.cache.status.Moves[vm.ID]
-	switch {
-	case !moving || vm.MovingTo == "" && vm.MovedFrom == "":
-		return vm.Hypervisor
-	case st.Phase == model.MoveCopying && st.Total > 0:
-		return fmt.Sprintf("%s, moves to %s: copying %s disk, %d of %d MiB", st.From, st.To, st.Disk, st.Done>>20, st.Total>>20)
-	case st.Note != "":
-		return fmt.Sprintf("%s, moves to %s: waiting %s", st.From, st.To, st.Note)
-	}
-	return fmt.Sprintf("%s, moves to %s: %s", st.From, st.To, st.Phase)
-}
-
 // vmPane is the detail of a VM, in lines of label and value.
 func vmPane(a *app, vm *vmRow, w int) []line {
 	ip := vm.IP
@@ -228,7 +214,9 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		text(inkName, " "+vm.Name),
 		fact("guest", line{{vm.guest.sign + " " + vm.guest.fully(a.now, w-13), vm.guest.ink}}),
 		fact("wanted", text(inkText, wanted)),
-		fact("on", text(inkText, placeOf(a, vm))),
+	}
+	out = append(out, placeOf(a, vm, w)...)
+	out = append(out,
 		fact("profiles", text(inkText, strings.Join(vm.Profiles, ", "))),
 		fact("role", text(inkText, orNone(vm.Role))),
 		fact("shares", text(inkText, orNone(strings.Join(vm.Shares, ", ")))),
@@ -238,7 +226,7 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		fact("disk", text(inkText, gibibytes(vm.DiskGiB, "as the image"))),
 		fact("extra", text(inkText, extraDisk(vm))),
 		fact("network", text(inkText, ip+", "+count(vm.NICs, "NIC"))),
-	}
+	)
 	out = append(out, vmSeen(a, vm, w)...)
 	out = append(out, vmSalt(a, vm, w)...)
 	out = append(out,

@@ -22,14 +22,16 @@ goes on where it was; when copying fails for good, the guest is started where it
 was. A protected VM may be moved, as nothing of it is lost.
 
 The move is followed to its end unless --detach is given; Ctrl-C stops following
-and not the move, which --cancel does as long as the disks are being copied.`,
-		Example:           "vm move web --to desktop\nvm move web --cancel",
+and not the move, which --cancel does as long as the disks are being copied. A guest
+that does not come up at its new place is taken back to the old copy with --back.`,
+		Example:           "vm move web --to desktop\nvm move web --cancel\nvm move web --back",
 		Args:              exactly("NAME"),
 		ValidArgsFunction: s.nameArgs(model.KindVM, false),
 	}
 	to := cmd.Flags().String("to", "", "the hypervisor that will carry it")
 	annotate(cmd.Flags().Lookup("to"), "kind", string(model.KindHypervisor))
 	cancel := cmd.Flags().Bool("cancel", false, "give the move up and start the guest where it was")
+	back := cmd.Flags().Bool("back", false, "return it to where it was, whose copy is kept until it is up at its new place")
 	detach := cmd.Flags().Bool("detach", false, "come back as soon as the move is ordered")
 	opts := mutating(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -38,25 +40,42 @@ and not the move, which --cancel does as long as the disks are being copied.`,
 			return err
 		}
 		switch {
-		case *cancel && *to == "":
+		case *back && !*cancel && *to == "":
+			return s.takeBack(cmd.Context(), opts, name, *detach)
+		case *cancel && !*back && *to == "":
 			return s.commit(cmd.Context(), opts, change{edit: model.CancelMove(name), done: "the move of VM " + name + " is cancelled"})
-		case *cancel || *to == "":
-			return &usageError{err: errors.New("say where to with --to, or --cancel"), hint: seeHelp(cmd)}
+		case *cancel || *back || *to == "":
+			return &usageError{err: errors.New("say one of --to HYPERVISOR, --cancel and --back"), hint: seeHelp(cmd)}
 		}
 		if err := s.mustExist(model.KindHypervisor, *to); err != nil {
 			return err
 		}
 		return s.commit(cmd.Context(), opts, change{
 			edit: model.MoveTo(name, *to), done: fmt.Sprintf("VM %s is moved to %s", name, *to), same: fmt.Sprintf("VM %s is being moved to %s", name, *to),
-			then: func(bool) error {
-				if *detach {
-					return nil
-				}
-				return s.awaitMove(cmd.Context(), s.state().VMs[name].ID, *to)
-			},
+			then: s.following(cmd.Context(), name, *to, *detach),
 		})
 	}
 	return cmd
+}
+
+// takeBack returns a VM to where it was moved from.
+func (s *session) takeBack(ctx context.Context, opts options, name string, detach bool) error {
+	vm := s.state().VMs[name]
+	return s.commit(ctx, opts, change{
+		edit: model.TakeBack(name), done: fmt.Sprintf("VM %s is taken back to %s", name, vm.MovedFrom),
+		ask:  []string{fmt.Sprintf("%s: what %s has written there since it arrived would be lost once it is up on %s again", vm.Hypervisor, name, vm.MovedFrom)},
+		then: s.following(ctx, name, vm.MovedFrom, detach),
+	})
+}
+
+// following follows a move that was committed to its end, unless it is detached.
+func (s *session) following(ctx context.Context, name, to string, detach bool) func(bool) error {
+	return func(bool) error {
+		if detach {
+			return nil
+		}
+		return s.awaitMove(ctx, s.state().VMs[name].ID, to)
+	}
 }
 
 // awaitMove follows a move to its end.
@@ -83,6 +102,9 @@ func (s *session) awaitMove(ctx context.Context, id, to string) error {
 		case <-ctx.Done():
 			s.tellMove(&last, "")
 			s.notef("the move goes on; vm show %s tells how far it is", clean(vm.Name))
+			if vm.MovedFrom != "" {
+				s.notef("vm move %s --back returns it to %s", clean(vm.Name), clean(vm.MovedFrom))
+			}
 			return context.Cause(ctx)
 		case <-w.C():
 			w.Take()

@@ -137,8 +137,11 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 		{"state", s.goingCell(st, vm)},
 	}
 	if vm.MovingTo != "" || vm.MovedFrom != "" {
-		move := s.observed().Moves[vm.ID]
-		pairs = append(pairs, pair{"moves", cell{text: or(vm.MovedFrom, vm.Hypervisor) + " to " + or(vm.MovingTo, vm.Hypervisor) + ": " + or(moveText(move, true), "about to begin")}})
+		move, way := s.observed().Moves[vm.ID], ""
+		if vm.MovedFrom != "" {
+			way = "; vm move " + vm.Name + " --back returns it"
+		}
+		pairs = append(pairs, pair{"moves", cell{text: or(vm.MovedFrom, vm.Hypervisor) + " to " + or(vm.MovingTo, vm.Hypervisor) + ": " + or(moveText(move, true), "about to begin") + way}})
 	}
 	pairs = append(pairs, s.guestDetail(st, vm)...)
 	return append(pairs, []pair{
