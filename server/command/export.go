@@ -29,7 +29,9 @@ live in git. import takes it back: the same file changes nothing.
 
 Who may connect is left out, and so are orders of the moment, such as what power
 is wanted. Secrets are hidden, and stay where they are known; all of it, to
-restore, is in a backup.`,
+restore, is in a backup. What roles have as user-data is the lab's definition, and is
+in the export of an admin as it was written: which roles have some is said, so that
+a secret in it is noticed before the file is published.`,
 		Example: "export > lab.yaml",
 		Args:    exactly(),
 	}
@@ -60,6 +62,7 @@ restore, is in a backup.`,
 			doc = append(doc, yaml.MapItem{Key: sec.Key, Value: in})
 		}
 		if *asJSON {
+			s.noteUserData()
 			return s.printJSON(tree)
 		}
 		text, err := yaml.MarshalWithOptions(doc, yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
@@ -67,9 +70,28 @@ restore, is in a backup.`,
 			return err
 		}
 		write(s.io.Out, exportHead+string(text))
+		s.noteUserData()
 		return nil
 	}
 	return cmd
+}
+
+// noteUserData says whose user-data was just written out: nobody knows whether
+// there is a secret in it.
+func (s *session) noteUserData() {
+	var names []string
+	for _, name := range model.Names(s.state().Roles) {
+		if data := s.state().Roles[name].UserData; data != "" && data != model.Withheld {
+			names = append(names, name)
+		}
+	}
+	roles := "role"
+	if len(names) > 1 {
+		roles = "roles"
+	}
+	if len(names) > 0 {
+		s.notef("note: the user-data of %s %s is in it as it was written: look that it holds no secret before you publish the file", roles, andList(names))
+	}
 }
 
 // withoutAnySecret is a state whose objects are as everybody may see them.

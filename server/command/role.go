@@ -207,7 +207,7 @@ func removeRole(s *session) *cobra.Command {
 		}
 		return s.commit(cmd.Context(), opts, change{
 			edit: each(names, model.Remove[model.GuestRole]),
-			done: done + " nothing of their own any more",
+			done: done,
 		})
 	}
 	return cmd
