@@ -583,3 +583,25 @@ func stacks() string {
 	buf := make([]byte, 8<<20)
 	return string(buf[:runtime.Stack(buf, true)])
 }
+
+// Of the environment no more is taken than anybody has.
+func TestEnvironmentIsLimited(t *testing.T) {
+	l := startLab(t)
+	s, err := l.dial(l.key).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	taken := 0
+	for n := range 100 {
+		if s.Setenv(fmt.Sprint("V", n), strings.Repeat("x", 1<<10)) == nil {
+			taken++
+		}
+	}
+	if taken < 50 || taken > maxEnviron>>10 {
+		t.Errorf("%d of 100 variables of 1 KiB are taken", taken)
+	}
+	if out, err := s.Output("user list"); err != nil || len(out) == 0 {
+		t.Errorf("the session is of no use then: %v", err)
+	}
+}

@@ -39,8 +39,34 @@ type rawChannel struct {
 // Accept accepts the channel.
 func (r *rawChannel) Accept() (gossh.Channel, <-chan *gossh.Request, error) {
 	ch, reqs, err := r.NewChannel.Accept()
+	if err != nil {
+		return nil, nil, err
+	}
 	r.accepted = ch
-	return ch, reqs, err
+	return ch, frugal(reqs), nil
+}
+
+// maxEnviron is how much environment of one session is taken, in bytes.
+const maxEnviron = 64 << 10
+
+// frugal are the requests without those for more environment than anybody has:
+// it is kept for the life of a session.
+func frugal(reqs <-chan *gossh.Request) <-chan *gossh.Request {
+	out := make(chan *gossh.Request)
+	go func() { // ends with the channel, whose requests are read to the end
+		defer close(out)
+		taken := 0
+		for req := range reqs {
+			if req.Type == "env" {
+				if taken += len(req.Payload); taken > maxEnviron {
+					_ = req.Reply(false, nil)
+					continue
+				}
+			}
+			out <- req
+		}
+	}()
+	return out
 }
 
 // rawOf is where raw bytes for a session's terminal go.
