@@ -111,8 +111,8 @@ func (s *access) actions(a *app) []action {
 
 func (s *access) draw(a *app, w, h int) []line {
 	cols := []column{
-		{head: "KIND", w: 6, drop: 3},
 		{head: "NAME", w: s.name},
+		{head: "KIND", w: 6, drop: 3},
 		{head: "ROLE", w: 8, drop: 2},
 		{head: "SINCE", w: 12, drop: 4},
 		{head: "FINGERPRINT", w: 12, grow: true, drop: 1},
@@ -141,7 +141,15 @@ func (s *access) cells(a *app, r accessRow) []line {
 	if r.kind == "invite" {
 		since = "until " + since
 	}
-	return []line{text(inkDim, r.kind), name, role, text(inkDim, since), text(inkDim, orNone(strings.TrimSpace(r.print+" "+r.note)))}
+	print := text(inkDim, orNone(strings.TrimSpace(r.print+" "+r.note)))
+	if options := r.key.Options(); options != "" {
+		colour := inkText
+		if !r.key.Expires.IsZero() && !r.key.Expires.After(a.now) {
+			colour = inkWarn
+		}
+		print = append(text(colour, options+" "), print...)
+	}
+	return []line{name, text(inkDim, r.kind), role, text(inkDim, since), print}
 }
 
 // revoke takes away what is chosen.
@@ -263,7 +271,7 @@ func newUserForm(a *app, name string) *form {
 }
 
 func keyField() *field {
-	return (&field{key: "keys", label: "key", hint: "a line as in id_ed25519.pub: paste it here", blank: "–"}).with("")
+	return (&field{key: "keys", label: "key", hint: "a line as in id_ed25519.pub: paste it here; from=, expiry-time= and restrict may stand before it", blank: "–"}).with("")
 }
 
 // newKeyForm gives a user one more key.
@@ -290,13 +298,11 @@ func giveKey(u *model.User, text string, now time.Time) error {
 	if strings.Contains(text, "PRIVATE KEY") {
 		return wrong(errors.New("it is a private one, to be kept to yourself"))
 	}
-	public, fingerprint, comment, err := model.ParseKey(text)
+	key, err := model.ParseKeyLine(text)
 	if err != nil {
 		return wrong(err)
 	}
-	if comment == "" {
-		comment = fingerprint[:15]
-	}
-	u.Keys = append(slices.Clone(u.Keys), model.Key{Name: comment, PublicKey: public, Fingerprint: fingerprint, Added: now.UTC()})
+	key.Added = now.UTC()
+	u.Keys = append(slices.Clone(u.Keys), key)
 	return nil
 }

@@ -64,7 +64,7 @@ func TestAccessIsGivenAndTaken(t *testing.T) {
 	l := peopled(t)
 	d := drive(t, l, 120, 40)
 	d.press("g", "a")
-	d.see("ada@laptop", "agent   nuc", "invited", "operator")
+	d.see("ada@laptop", "nuc           agent", "invited", "operator")
 
 	d.press("n")
 	d.typed("linus")
@@ -76,10 +76,10 @@ func TestAccessIsGivenAndTaken(t *testing.T) {
 		t.Error("a user was made with a key that is none")
 	}
 	d.press("ctrl+u")
-	d.typed(publicKey("linus") + " linus@desk")
+	d.typed(`from="10.0.0.0/8" ` + publicKey("linus") + " linus@desk")
 	d.press("ctrl+s")
 	d.settle()
-	d.see("  linus@desk  ", "FINGERPRINT")
+	d.see("  linus@desk  ", "FINGERPRINT", `from="10.0.0.0/8" SHA256:`)
 	if u := l.State().Users["linus"]; u.Role != model.RoleOperator || len(u.Keys) != 1 {
 		t.Errorf("linus is %+v", u)
 	}

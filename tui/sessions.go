@@ -132,12 +132,11 @@ func (s *accessText) sessionLines(a *app, w int) []line {
 func (s *accessText) auditLines(a *app, w int) []line {
 	out := []line{append(append(text(inkHead, " WHEN").fit(15), text(inkHead, "WHO").fit(18)...), span{"WHAT", inkHead})}
 	for _, e := range s.audit {
-		sign, colour := signNone, inkText
-		if e.Kind == model.AuditRefused {
-			sign, colour = signWarn, inkWarn
+		what, colour := signNone+" "+e.What, inkText
+		if e.Kind == model.AuditRefused || e.Kind == model.AuditDenied {
+			what, colour = signWarn+" "+string(e.Kind)+": "+e.What, inkWarn
 		}
 		l := append(text(inkDim, " "+moment(a.now, e.Last)).fit(15), text(inkText, e.Who).fit(18)...)
-		what := sign + " " + e.What
 		if e.Count > 1 {
 			what += fmt.Sprintf(", %d times", e.Count)
 		}
