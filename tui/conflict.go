@@ -87,18 +87,18 @@ func (c *conflictBox) draw(a *app, w, h int) (string, []line, ink) {
 	body = append(body, nil)
 	mine := c.f.values()
 	for _, fl := range c.f.fields {
-		t, s, m := c.theirs[fl.key], c.f.start[fl.key], fl.shown(mine[fl.key])
-		name := text(inkDim, fl.label).fit(14)
+		t, s, m := c.theirs[fl.key], c.f.start[fl.key], mine[fl.key]
+		name, say := text(inkDim, fl.label).fit(14), func(v string) string { return orNone(fl.shown(v)) }
 		switch {
 		case c.gone || t == s && m == s:
 		case t == m:
-			body = append(body, append(name, span{"both: " + orNone(m), inkText}))
+			body = append(body, append(name, span{"both: " + say(m), inkText}))
 		case m == s:
-			body = append(body, append(name, span{"theirs ", inkDim}, span{orNone(t), inkText}, span{", you left it at " + orNone(s), inkDim}))
+			body = append(body, append(name, span{"theirs ", inkDim}, span{say(t), inkText}, span{", you left it at " + say(s), inkDim}))
 		case t == s:
-			body = append(body, append(name, span{"yours ", inkDim}, span{orNone(m), inkText}, span{", they left it at " + orNone(s), inkDim}))
+			body = append(body, append(name, span{"yours ", inkDim}, span{say(m), inkText}, span{", they left it at " + say(s), inkDim}))
 		default:
-			body = append(body, append(name, span{"theirs ", inkDim}, span{orNone(t), inkWarn}, span{"  yours ", inkDim}, span{orNone(m), inkWarn}))
+			body = append(body, append(name, span{"theirs ", inkDim}, span{say(t), inkWarn}, span{"  yours ", inkDim}, span{say(m), inkWarn}))
 		}
 	}
 	top := 0

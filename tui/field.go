@@ -16,6 +16,7 @@ const (
 	typed  fieldKind = iota // text
 	choice                  // one of some
 	ticks                   // any of some
+	body                    // lines that are pasted
 )
 
 // field is one field of a form. Its key is the JSON key and the flag's name.
@@ -28,6 +29,7 @@ type field struct {
 	secret bool // typed and never shown
 
 	in      input
+	text    string   // of body
 	sel     int      // the choice, or where the cursor is among the ticks
 	ticked  []string // in the order of options
 	err     string
@@ -50,6 +52,8 @@ func (f *field) value() string {
 		return ""
 	case ticks:
 		return strings.Join(f.ticked, ",")
+	case body:
+		return f.text
 	}
 	return strings.TrimSpace(f.in.value())
 }
@@ -69,6 +73,8 @@ func (f *field) set(v string) {
 			}
 			f.ticked = append(f.ticked, t)
 		}
+	case body:
+		f.text = v
 	default:
 		f.in = newInput(v)
 	}
@@ -91,10 +97,27 @@ func (f *field) press(k tea.KeyPressMsg) bool {
 		f.choose(k)
 	case ticks:
 		f.tick(k)
+	case body:
+		if s := k.String(); s == "backspace" || s == "delete" || s == "ctrl+u" {
+			f.text = ""
+		}
 	default:
 		f.in.key(k)
 	}
 	return f.value() != before
+}
+
+// paste takes what is pasted, and tells whether it is of use.
+func (f *field) paste(s string) bool {
+	switch f.kind {
+	case typed:
+		f.in.insert(s)
+	case body:
+		f.text = strings.TrimRight(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s), "\n") + "\n"
+	default:
+		return false
+	}
+	return true
 }
 
 func (f *field) choose(k tea.KeyPressMsg) {
@@ -142,9 +165,12 @@ func (f *field) tick(k tea.KeyPressMsg) {
 	}
 }
 
-// shown is a value as it may be seen.
+// shown is a value as it may be seen, in one line.
 func (f *field) shown(v string) string {
-	if !f.secret {
+	switch {
+	case f.kind == body && v != "":
+		return count(strings.Count(v, "\n"), "line")
+	case !f.secret:
 		return v
 	}
 	return strings.Repeat("•", utf8.RuneCountInString(v))
@@ -164,6 +190,15 @@ func (f *field) draw(on bool, w int) line {
 		return line{{"‹ ", inkKey}, {v, inkField}, {" ›", inkKey}, {" " + strconv.Itoa(f.sel+1) + " of " + strconv.Itoa(len(f.options)), inkDim}}
 	case ticks:
 		return f.drawTicks(on, w)
+	case body:
+		words := f.shown(f.text)
+		if words == "" {
+			words = f.blank
+		}
+		if on {
+			return line{{words, inkField}}
+		}
+		return text(either(f.text == "", inkDim, inkText), words)
 	}
 	if f.secret && len(f.in.runes) > 0 {
 		masked := *f

@@ -167,8 +167,7 @@ func (f *form) goTo(at int) {
 }
 
 func (f *form) paste(a *app, s string) tea.Cmd {
-	if fl := f.fields[f.at]; fl.kind == typed {
-		fl.in.insert(s)
+	if f.fields[f.at].paste(s) {
 		return f.changed(a)
 	}
 	return nil

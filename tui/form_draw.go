@@ -88,7 +88,7 @@ func (f *form) row(i, w int) line {
 			l = append(l, span{rule, inkBad})
 		}
 	} else if v, ok := f.start[fl.key]; ok && !fl.secret && f.ref.Name != "" && v != fl.value() && w >= 60 {
-		l = append(l, span{"  was " + orNone(v), inkDim})
+		l = append(l, span{"  was " + orNone(fl.shown(v)), inkDim})
 	}
 	return l
 }

@@ -64,6 +64,8 @@ func TestScreens(t *testing.T) {
 		{"settings", "g e"},
 		{"shares", "g s"},
 		{"share-form", "g s e"},
+		{"roles", "g l end"},
+		{"role-form", "g l end e"},
 		{"settings-form", "g e e"},
 		{"power-off", "o"},
 		{"approve", "end y"},
@@ -97,6 +99,8 @@ func TestScreens(t *testing.T) {
 				switch s.name {
 				case "access":
 					lab = peopled(t)
+				case "roles", "role-form":
+					lab = withRole(lab)
 				case "in-the-way", "adopt", "hypervisor-foreign":
 					squatted(lab)
 				case "vm-moving", "move-cancel":

@@ -24,6 +24,7 @@ var tabs = [...]struct {
 	{"Settings", "e", func() screen { return &settings{} }},
 	{"Hypervisors", "m", func() screen { return &machines{} }},
 	{"Shares", "s", func() screen { return &shares{} }},
+	{"Roles", "l", func() screen { return &guestRoles{} }},
 }
 
 // digits is how many of the tabs a digit goes to.

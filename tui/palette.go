@@ -79,6 +79,9 @@ func (a *app) deeds() []target {
 			{"add a profile", newProfileForm},
 			{"add an outlet", func(a *app) *form { return newOutletForm(a, "") }},
 			{"add an image", func(a *app) *form { return newImageForm(a, "") }},
+			{"add a share", func(a *app) *form { return newShareForm(a, "") }},
+			{"add a role", func(a *app) *form { return newRoleForm(a, "") }},
+			{"add a user", func(a *app) *form { return newUserForm(a, "") }},
 		} {
 			out = append(out, target{f.what, "form", func(a *app) tea.Cmd { return a.open(f.open(a)) }})
 		}

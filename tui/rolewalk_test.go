@@ -106,6 +106,7 @@ var needed = map[string]model.Role{
 	"remove images and files of images that nothing uses; lists them and asks":                          model.RoleAdmin,
 	"remove the hypervisor from the lab; it must carry no VM":                                           model.RoleAdmin,
 	"remove; asks, and wants the name typed where disks are lost":                                       model.RoleAdmin,
+	"take away what its guests have; VMs keep the label; asks":                                          model.RoleAdmin,
 	"take this away: the user, the key, the agent's binding or the invite; asks":                        model.RoleAdmin,
 }
 
