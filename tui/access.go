@@ -128,6 +128,10 @@ func (s *access) cells(a *app, r accessRow) []line {
 	}
 	role := text(inkText, string(r.role))
 	switch r.kind {
+	case "key":
+		if !r.key.Expires.IsZero() && !r.key.Expires.After(a.now) {
+			role = text(inkWarn, "expired")
+		}
 	case "agent":
 		words, colour := agentWords(a.cache.status.Hypervisors[r.name].Agent)
 		role = text(colour, words)
@@ -143,11 +147,7 @@ func (s *access) cells(a *app, r accessRow) []line {
 	}
 	print := text(inkDim, orNone(strings.TrimSpace(r.print+" "+r.note)))
 	if options := r.key.Options(); options != "" {
-		colour := inkText
-		if !r.key.Expires.IsZero() && !r.key.Expires.After(a.now) {
-			colour = inkWarn
-		}
-		print = append(text(colour, options+" "), print...)
+		print = append(text(inkText, options+" "), print...)
 	}
 	return []line{name, text(inkDim, r.kind), role, text(inkDim, since), print}
 }

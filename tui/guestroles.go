@@ -122,7 +122,9 @@ func (s *guestRoles) pane(a *app, w, h int) []line {
 		return nil
 	}
 	out := []line{text(inkHead, " GUESTS")}
-	out = append(out, wrapped(inkText, orNone(strings.Join(ofRole(a.cache.state, name), ", ")), w-2, 1)...)
+	for _, l := range wrapped(inkText, orNone(strings.Join(ofRole(a.cache.state, name), ", ")), w-3, 0) {
+		out = append(out, append(text(inkText, " "), l...))
+	}
 	out = append(out, nil, text(inkHead, " USER-DATA"))
 	role := a.cache.state.Roles[name]
 	if role.UserData == "" || role.UserData == model.Withheld {
