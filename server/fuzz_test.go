@@ -194,6 +194,11 @@ func FuzzAgentChannel(f *testing.F) {
 	l, p := fuzzLab(f)
 	l.commit(model.Add(sandbox("box")))
 	key := l.join("box")
+	if _, err := l.srv.store.NewRun(model.Run{Hypervisor: "box", Kind: model.RunApply, Digest: "d"}, nil); err != nil {
+		f.Fatal(err)
+	}
+	// No other is begun by each that connects: that would be all it waits for.
+	l.commit(model.Change("box", 0, func(h *model.Hypervisor) error { h.Hold = true; return nil }))
 	for _, frame := range []wire.Frame{
 		{Kind: wire.KindRecords, Records: []model.Record{{Seq: 1, Run: 1, Message: "x", State: model.RunSucceeded}, {Seq: 2, Run: ^uint64(0)}}},
 		{Kind: wire.KindInventory, Inventory: &wire.Inventory{}},
