@@ -94,6 +94,15 @@ func TestLibvirtConsole(t *testing.T) {
 	ada.keys("Enter")
 	ada.shows(soon, "28 90")
 
+	// Ctrl-C is for what runs in the guest.
+	ada.typed("echo it sle''eps; sleep 600")
+	ada.keys("Enter")
+	ada.shows(soon, "it sleeps")
+	ada.keys("C-c")
+	ada.typed("echo it ended with $?")
+	ada.keys("Enter")
+	ada.shows(soon, "it ended with 130")
+
 	// A full-screen program.
 	ada.typed("TERM=xterm vi /tmp/text")
 	ada.keys("Enter")

@@ -272,6 +272,16 @@ func (b *bench) adopted(t *testing.T, devenv, domain string, first guestReport) 
 	}
 	b.must("vm", "add", "legacy", "--hypervisor", "thinkpad", "--image", "guest", "--memory", "160MiB")
 	b.showsForeign("legacy")
+	out := b.must("vm", "adopt", "legacy", "--dry-run")
+	for _, known := range []string{
+		"domain legacy_on_thinkpad: running, 160 MiB, 1 CPU, disk " + disk, "its guest is shut down, and started again", "its domain is made anew",
+		"becomes its root disk, with all that is on it",
+	} {
+		if !strings.Contains(out, known) {
+			t.Errorf("it is not said that %q:\n%s", known, out)
+		}
+	}
+	t.Logf("vm adopt legacy --dry-run:\n%s", out)
 	b.must("vm", "adopt", "legacy", "--yes")
 	b.inSync("thinkpad", 3*time.Minute)
 	if g := b.console(legacy); g.name != "legacy-on-thinkpad" || g.boots != "2" {
