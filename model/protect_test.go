@@ -95,3 +95,31 @@ func TestProtectedSurvives(t *testing.T) {
 		}
 	}
 }
+
+// TestApprovalOfWhatIsProtected: nobody approves the loss of a disk of a VM that is
+// protected by then.
+func TestApprovalOfWhatIsProtected(t *testing.T) {
+	open := lab()
+	protected := with(t, open, changeVM("web", func(v *model.VM) { v.Protected = true }))
+	const id = "000000000001"
+	for _, c := range []struct {
+		name, hypervisor, address, action string
+		s                                 *model.State
+		refused                           string
+	}{
+		{"root disk", "thinkpad", "libvirt_volume.vm_" + id + "_root", "replace", protected, "root disk"},
+		{"extra disk", "thinkpad", "libvirt_volume.vm_" + id + "_extra", "delete", protected, "extra disk"},
+		{"not protected", "thinkpad", "libvirt_volume.vm_" + id + "_root", "replace", open, ""},
+		{"a change", "thinkpad", "libvirt_volume.vm_" + id + "_root", "update", protected, ""},
+		{"domain", "thinkpad", "libvirt_domain.vm_" + id, "replace", protected, ""},
+		{"seed", "thinkpad", "libvirt_volume.vm_" + id + "_seed", "replace", protected, ""},
+		{"another VM's", "thinkpad", "libvirt_volume.vm_000000000002_root", "delete", protected, ""},
+		{"the old copy of one that was moved", "desktop", "libvirt_volume.vm_" + id + "_root", "delete", protected, ""},
+	} {
+		run := model.Run{Hypervisor: c.hypervisor, Resources: []model.Resource{{Address: c.address, Action: c.action}}}
+		err := c.s.CheckApproval(run)
+		if (c.refused == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.refused)
+		}
+	}
+}

@@ -65,6 +65,23 @@ func checkProtected(before, after *State, kept map[string][]Disk) error {
 	return bounded(errs)
 }
 
+// CheckApproval refuses the approval of a plan that takes a disk of a VM that is
+// protected by now, though its agent may not know that yet.
+func (s *State) CheckApproval(run Run) error {
+	byID := map[string]VM{}
+	for _, vm := range s.VMsOn(run.Hypervisor) {
+		byID[vm.ID] = vm
+	}
+	var errs []error
+	for _, res := range run.Resources {
+		id, part, ok := ParseResource(res.Address)
+		if ok && byID[id].Protected && (res.Action == "delete" || res.Action == "replace") && (part == PartRoot || part == PartExtra) {
+			errs = append(errs, &ProtectedError{VM: byID[id].Name, What: "lose the data of its " + part + " disk"})
+		}
+	}
+	return bounded(errs)
+}
+
 // checkPlatform keeps a hypervisor's resources of one kind: terraform would
 // destroy those of the other, and not as the announcement has it.
 func checkPlatform(before, after *State, kept map[string][]Disk) error {

@@ -37,6 +37,9 @@ func (l *lab) Approve(ctx context.Context, id uint64) error {
 	if run.State != model.RunWaiting {
 		return fmt.Errorf("run %d is %s: only one that waits can be approved", id, run.State)
 	}
+	if err := l.State().CheckApproval(run); err != nil {
+		return err
+	}
 	l.did("run approved", "run", id)
 	return l.order(ctx, orderTime, run.Hypervisor, wire.Frame{Kind: wire.KindApprove, RunID: id})
 }

@@ -142,7 +142,7 @@ func vmActions(a *app, row func(a *app) *vmRow) []action {
 	}
 	running, enabling := keyRunning, keyEnable
 	if vm := row(a); vm != nil {
-		running.short = either(vm.Running, "stop", "start")
+		running.short = either(vm.Running, "stop", either(vm.guest.offBy.IsZero(), "start", "off now"))
 		enabling.short = either(vm.Enabled, "disable", "enable")
 	}
 	on := func(b binding, f func(a *app, vm *vmRow) tea.Cmd) action {
