@@ -275,7 +275,7 @@ func (b *bench) adopted(t *testing.T, devenv, domain string, first guestReport) 
 	out := b.must("vm", "adopt", "legacy", "--dry-run")
 	for _, known := range []string{
 		"domain legacy_on_thinkpad: running, 160 MiB, 1 CPU, disk " + disk, "its guest is shut down, and started again", "its domain is made anew",
-		"becomes its root disk, with all that is on it",
+		" its root disk, with all that is on it",
 	} {
 		if !strings.Contains(out, known) {
 			t.Errorf("it is not said that %q:\n%s", known, out)

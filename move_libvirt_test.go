@@ -33,11 +33,22 @@ func TestLibvirtMove(t *testing.T) {
 	}
 	old := filepath.Join(b.pool, "web_on_movefrom")
 
+	// Where it does not come up it is taken back to the old copy.
+	b.must("hypervisor", "edit", "moveto", "--policy", "review")
+	b.must("vm", "move", "web", "--to", "moveto", "--yes", "--detach")
+	b.waits("moveto", 0)
+	b.must("vm", "move", "web", "--back", "--yes")
+	if g := b.console("web_on_movefrom"); g.boots != "2" || g.extra != "2" {
+		t.Fatalf("taken back: %+v", g)
+	}
+	b.must("hypervisor", "edit", "moveto", "--policy", "auto")
+	b.inSync("moveto", time.Minute)
+
 	out := b.must("vm", "move", "web", "--to", "moveto", "--yes")
 	t.Logf("%s", out)
 	// The count of boots lies on the disks: it is the marker.
 	g := b.console("web_on_moveto")
-	if g.boots != "2" || g.extra != "2" || g.name == "" {
+	if g.boots != "3" || g.extra != "3" || g.name == "" {
 		t.Fatalf("after: %+v", g)
 	}
 	b.eventually("the old copy is gone", 2*time.Minute, func() error {

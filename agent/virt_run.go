@@ -22,6 +22,7 @@ func (v *virt) Prepare(ctx context.Context, j *job, m wire.Manifest) (map[string
 	if err := v.forgetIDs(ctx); err != nil {
 		return nil, err
 	}
+	v.givenUp(j, m)
 	if err := v.pools(ctx, j, m); err != nil {
 		return nil, err
 	}
@@ -48,6 +49,24 @@ func (v *virt) Prepare(ctx context.Context, j *job, m wire.Manifest) (map[string
 	}
 	v.a.accel.Store(&accel)
 	return v.a.tf.variables(accel), nil
+}
+
+// givenUp makes room of what moves brought here that were given up.
+func (v *virt) givenUp(j *job, m wire.Manifest) {
+	if j.Kind != model.RunApply {
+		return
+	}
+	st, err := v.a.tf.State()
+	if err != nil {
+		return // the run says so later
+	}
+	removed, err := v.forgetArrivals(m, st, time.Now())
+	for _, x := range removed {
+		j.say("removed %s, which a move brought that was given up", x)
+	}
+	if err != nil {
+		j.warn("what a move brought that was given up cannot be removed: %v", err)
+	}
 }
 
 // foreign finds domains and volumes that bear names of ours and are not ours.

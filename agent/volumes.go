@@ -54,6 +54,12 @@ func (v *volumes) Has(x volume) bool {
 	return slices.Contains(v.m, x)
 }
 
+func (v *volumes) All() []volume {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.m)
+}
+
 func (v *volumes) Add(more ...volume) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -44,8 +44,11 @@ func cpus(n int) string {
 }
 
 func (d GuestDisk) String() string {
-	if d.SizeMiB == 0 {
+	switch {
+	case d.SizeMiB == 0:
 		return d.Path
+	case d.SizeMiB < 1024:
+		return fmt.Sprintf("%s (%d MiB)", d.Path, d.SizeMiB)
 	}
 	return fmt.Sprintf("%s (%.1f GiB)", d.Path, float64(d.SizeMiB)/1024)
 }
