@@ -79,7 +79,7 @@ func TestLibvirtCloudInit(t *testing.T) {
 	if out, err := b.ssh([]byte(looker), "role", "edit", "looker", "--user-data", "-"); err != nil {
 		t.Fatal(err, out)
 	}
-	b.must("vm", "add", "films", "--image", "cloudinit", "--memory", "512MiB", "--role", "looker", "--share", "media",
+	b.must("vm", "add", "films", "--image", "cloudinit", "--memory", "512MiB", "--cpus", "2", "--role", "looker", "--share", "media",
 		"--ip", "198.51.100.10/24", "--gateway", "198.51.100.2", "--dns", "198.51.100.5", "--nics", "2", "--disk", "3GiB", "--extra-disk", "1GiB")
 	b.join("cloudbench", "")
 	b.inSync("cloudbench", 3*time.Minute)

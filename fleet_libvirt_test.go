@@ -131,6 +131,7 @@ func TestLibvirtFleet(t *testing.T) {
 		}
 	})
 	t.Run("drift is noticed and mended", f.mended)
+	t.Run("a disk is gone", f.diskGone)
 	t.Run("the state is lost", func(t *testing.T) {
 		before := f.starts()
 		f.agent.terminate()
@@ -199,6 +200,35 @@ func (f *fleet) mended(t *testing.T) {
 	if s := f.virsh("dominfo", f.domain(2)); !strings.Contains(s, "Persistent:     yes") {
 		t.Errorf("%s was not defined again:\n%s", f.domain(2), s)
 	}
+}
+
+// diskGone removes the disks of two guests that are off: that is seen, and left to
+// people, who have one made anew and let the other go.
+func (f *fleet) diskGone(t *testing.T) {
+	before := f.starts()
+	for _, i := range []int{22, 23} {
+		if err := os.Remove(filepath.Join(f.pool, f.domain(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.drifted(t, "f22 disk_gone", "f23 disk_gone")
+	if st := f.seen(); !strings.Contains(st.Error, "`vm rebuild f22` makes a new one") {
+		t.Errorf("it does not say what to do: %+v", st)
+	}
+	if out, err := f.ssh(nil, "apply", "fleet"); err == nil || !strings.Contains(err.Error(), "`vm rebuild f23` makes a new one") {
+		t.Errorf("a run beside disks that are gone: %s %v", out, err)
+	}
+	f.must("hold", "fleet") // so that one run sees to both
+	f.must("vm", "rebuild", "f22", "--yes")
+	f.must("vm", "remove", "f23", "--yes")
+	f.must("release", "fleet")
+	f.inSync("fleet", time.Minute)
+	if _, err := os.Stat(filepath.Join(f.pool, f.domain(22))); err != nil {
+		t.Error(err)
+	}
+	f.defined(128, 23, 24, 0) // for those that come
+	f.inSync("fleet", time.Minute)
+	f.untouched(t, before, 22, 23)
 }
 
 // withoutLibvirtd stops libvirtd while terraform applies, and starts it again.

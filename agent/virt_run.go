@@ -40,6 +40,9 @@ func (v *virt) Prepare(ctx context.Context, j *job, m wire.Manifest) (map[string
 	if err := v.foreign(ctx, m); err != nil {
 		return nil, err
 	}
+	if err := v.withoutDisks(ctx, j); err != nil {
+		return nil, err
+	}
 	accel := m.Accel
 	if accel != accelKVM && accel != accelTCG {
 		var err error

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -41,6 +42,18 @@ func (d Drift) String() string {
 		return "the " + d.Disk + " disk of " + d.VM + " is gone"
 	}
 	return d.VM + " drifted"
+}
+
+// Advice is the drift in words, with what makes up for a disk that is gone.
+func (d Drift) Advice() string {
+	if d.What != DriftDiskGone {
+		return d.String()
+	}
+	instead := fmt.Sprintf("`vm rebuild %s` makes a new one", d.VM)
+	if d.Disk == DiskExtra {
+		instead = fmt.Sprintf("`vm edit %s --extra-disk 0` does without it", d.VM)
+	}
+	return d.String() + ": put it back, or " + instead
 }
 
 // Mends tells whether a run may mend it without being asked for. That a disk

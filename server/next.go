@@ -235,7 +235,11 @@ func nextDrift(d desired, o seen, now time.Time) decision {
 			since = one.At
 		}
 	}
-	if d.review || since.IsZero() {
+	if since.IsZero() {
+		dec.err = driftWords(o.drift, model.Drift.Advice)
+		return dec
+	}
+	if d.review {
 		dec.err += fmt.Sprintf(": `apply %s` mends it", d.name)
 		return dec
 	}
@@ -252,8 +256,10 @@ func nextDrift(d desired, o seen, now time.Time) decision {
 	return decision{act: actRun, phase: model.PhasePending}
 }
 
-func driftText(drift []model.Drift) string {
-	text := drift[0].String()
+func driftText(drift []model.Drift) string { return driftWords(drift, model.Drift.String) }
+
+func driftWords(drift []model.Drift, words func(model.Drift) string) string {
+	text := words(drift[0])
 	if n := len(drift); n > 1 {
 		text += fmt.Sprintf(", and %d more", n-1)
 	}

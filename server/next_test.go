@@ -58,7 +58,7 @@ func TestNext(t *testing.T) {
 		{"drifted again, long after", wanted, known(online(), func(o *seen) { o.drift, o.mends = stopped(5*time.Second), mends{9, ago(mendsEnd)} }), decision{act: actRun, phase: model.PhasePending}},
 		{"a disk is gone", wanted, known(online(), func(o *seen) {
 			o.drift = []model.Drift{{VM: "web", What: model.DriftDiskGone, Disk: "root", At: ago(time.Hour)}}
-		}), decision{phase: model.PhaseDrifted, err: "the root disk of web is gone: `apply box` mends it"}},
+		}), decision{phase: model.PhaseDrifted, err: "the root disk of web is gone: put it back, or `vm rebuild web` makes a new one"}},
 
 		{"queued", wanted, known(online(), func(o *seen) { o.run, o.runHeld = run(model.RunQueued), true }), decision{phase: model.PhasePending}},
 		{"applying another", changed(func(d *desired) { d.digest = "e" }), known(online(), func(o *seen) { o.run, o.runHeld = run(model.RunApplying), true }), decision{phase: model.PhaseApplying}},
