@@ -252,7 +252,10 @@ func (t *attempt) carryOutPlan() error {
 		return applied
 	}
 	_, settled := t.platform.Settle(t.ctx, t.job, t.manifest)
-	if applied != nil && settled != nil {
+	switch {
+	case applied != nil && errors.Is(settled, errUnreachable): // which is why, whatever terraform makes of it
+		return fmt.Errorf("%w; %w", settled, applied)
+	case applied != nil && settled != nil:
 		return fmt.Errorf("%w; %w", applied, settled)
 	}
 	return cmp.Or(applied, settled)

@@ -115,13 +115,16 @@ func (v *virt) Dial() (net.Conn, error) {
 	return conn, nil
 }
 
+// errUnreachable says that there is no libvirt to talk to.
+var errUnreachable = errors.New("cannot reach libvirt")
+
 func (v *virt) connect() error {
 	if v.l != nil && v.l.IsConnected() {
 		return nil
 	}
 	l := libvirt.NewWithDialer(v)
 	if err := l.ConnectToURI(v.uri); err != nil {
-		return fmt.Errorf("cannot reach libvirt (%w): is libvirtd running on the hypervisor?", err)
+		return fmt.Errorf("%w (%w): is libvirtd running on the hypervisor?", errUnreachable, err)
 	}
 	v.l = l
 	if n, err := l.ConnectGetLibVersion(); err == nil {
