@@ -76,10 +76,10 @@ func (b bulk) sort() (todo, so, refused []string) {
 }
 
 // switches is a bulk change of one setting of VMs.
-func (s *vms) switches(a *app, rows []*vmRow, verb, yes, state string, is func(vm *vmRow) bool, set func(vm *model.VM)) option {
+func (s *vms) switches(a *app, rows []*vmRow, verb, yes, state string, is func(vm *vmRow) bool, set func(vm *model.VM), lines ...line) option {
 	return option{label: verb, do: func(a *app) tea.Cmd {
 		return bulk{
-			verb: verb, yes: yes, thing: "VM", state: state, names: namesOf(rows), list: &s.list,
+			verb: verb, yes: yes, thing: "VM", state: state, names: namesOf(rows), list: &s.list, lines: lines, least: leastFor(lines),
 			so: func(name string) bool {
 				i := slices.IndexFunc(rows, func(r *vmRow) bool { return r.Name == name })
 				return is(rows[i])
@@ -87,6 +87,14 @@ func (s *vms) switches(a *app, rows []*vmRow, verb, yes, state string, is func(v
 			edit: func(names []string) model.Edit { return changeVMs(names, set) },
 		}.run(a)
 	}}
+}
+
+// leastFor asks where there is something to say first.
+func leastFor(lines []line) damage {
+	if len(lines) > 0 {
+		return stops
+	}
+	return harmless
 }
 
 func namesOf(rows []*vmRow) []string {
@@ -130,8 +138,14 @@ func (s *vms) several(b binding) func(a *app, rows []*vmRow) tea.Cmd {
 	switch b.keys[0] {
 	case keyRunning.keys[0]:
 		return func(a *app, rows []*vmRow) tea.Cmd {
+			var off []line
+			for _, vm := range rows {
+				if why := sharesOff(a.cache, vm); why != "" && !vm.Running {
+					off = append(off, text(inkWarn, vm.Name+": "+why+"."))
+				}
+			}
 			return a.ask("Start or stop "+count(len(rows), "VM"),
-				s.switches(a, rows, "Start", "start them", "to be running", func(vm *vmRow) bool { return vm.Running }, func(vm *model.VM) { vm.Running = true }),
+				s.switches(a, rows, "Start", "start them", "to be running", func(vm *vmRow) bool { return vm.Running }, func(vm *model.VM) { vm.Running = true }, off...),
 				s.switches(a, rows, "Stop", "stop them", "to be stopped", func(vm *vmRow) bool { return !vm.Running }, func(vm *model.VM) { vm.Running = false }))
 		}
 	case keyEnable.keys[0]:

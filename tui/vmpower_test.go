@@ -119,3 +119,42 @@ func TestRebuildWantsTheName(t *testing.T) {
 		}
 	}
 }
+
+// TestSharesOfAMachineThatIsOff: who starts a guest hears that its share is not to
+// be had, and who cuts the storage server's power hears whose share goes.
+func TestSharesOfAMachineThatIsOff(t *testing.T) {
+	lab := newLab()
+	plug := func(is model.Power) {
+		lab.mu.Lock()
+		outlets := maps.Clone(lab.status.Outlets)
+		outlets["plug-nas"] = model.OutletStatus{State: is}
+		lab.status.Outlets = outlets
+		lab.mu.Unlock()
+		lab.hub.Publish(model.Ref{Kind: model.KindOutletStatus, Name: "plug-nas"})
+	}
+	plug(model.PowerOn)
+	d := drive(t, lab, 120, 40)
+	d.press("4", "/")
+	d.typed("plug-nas")
+	d.press("enter", "f")
+	d.see("Switch plug-nas off?", "Share media of nas.lan would go away under media")
+	d.press("esc")
+	plug(model.PowerOff)
+	d.press("2", "/")
+	d.typed("name:media")
+	stop := func() {
+		t.Helper()
+		d.press("s")
+		d.see("Stop media?")
+		d.press("y")
+		d.see("Stop media, revision", "wanted    stopped")
+	}
+	d.press("enter")
+	stop()
+	d.press("s")
+	d.see("Start media (its share media is not to be had, outlet plug-nas is off: outlet on plug-nas)")
+	d.see("wanted    running")
+	stop()
+	d.press("space", "s", "1")
+	d.see("Start media?", "its share media is not to be had")
+}

@@ -65,14 +65,14 @@ func TestStopIsWaitedForAndCountedDown(t *testing.T) {
 				if !strings.Contains(said, "is running; thinkpad is in sync") {
 					return false
 				}
-				l.guest("web", model.GuestStopping, time.Now().Add(41*time.Second+500*time.Millisecond))
+				l.guest("web", model.GuestStopping, time.Now().Add(45*time.Second))
 				return true
 			},
 			func(said string) bool {
-				if !strings.Contains(said, "asked to shut down, forced off in 42 s") {
+				if !strings.Contains(said, "asked to shut down, forced off in 4") {
 					return false
 				}
-				l.guest("web", model.GuestStopping, time.Now().Add(20*time.Second+500*time.Millisecond))
+				l.guest("web", model.GuestStopping, time.Now().Add(25*time.Second))
 				if !pty { // the time alone is not said anew
 					l.guest("web", model.GuestStopped, time.Time{})
 				}
