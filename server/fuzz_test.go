@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -147,7 +148,8 @@ func FuzzJoin(f *testing.F) {
 func FuzzSessionRequests(f *testing.F) {
 	l, p := fuzzLab(f)
 	l.commit(model.Add(sandbox("box")))
-	viewer, agent := l.dial(l.user("vera", model.RoleViewer)), l.dial(l.join("box"))
+	keys := map[bool]gossh.Signer{false: l.user("vera", model.RoleViewer), true: l.join("box")}
+	clients := map[bool]*gossh.Client{false: l.dial(keys[false]), true: l.dial(keys[true])}
 	pty := gossh.Marshal(struct {
 		Term                         string
 		Columns, Rows, Width, Height uint32
@@ -162,26 +164,30 @@ func FuzzSessionRequests(f *testing.F) {
 	f.Add("subsystem", text(wire.SubsystemTerraform), "break", []byte{0, 0, 0}, true)
 	f.Add("subsystem", text("\x00"), wire.ProveHostKeysRequest, text("x"), true)
 	f.Fuzz(func(t *testing.T, first string, a []byte, second string, b []byte, asAgent bool) {
-		c := viewer
-		if asAgent {
-			c = agent
-		}
 		var ch gossh.Channel
 		eventually(t, "a session of before is over", func() bool {
-			open, reqs, err := c.OpenChannel("session", nil)
-			if err == nil {
+			open, reqs, err := clients[asAgent].OpenChannel("session", nil)
+			var full *gossh.OpenChannelError
+			switch {
+			case err == nil:
 				ch = open
 				go gossh.DiscardRequests(reqs)
+			case !errors.As(err, &full): // an agent's connection ends with its subsystem
+				clients[asAgent], err = l.tryDial(keys[asAgent])
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
-			return err == nil
+			return ch != nil
 		})
+		c := clients[asAgent]
 		go func() { _, _ = io.Copy(io.Discard, ch) }()
 		go func() { _, _ = io.Copy(io.Discard, ch.Stderr()) }()
 		for _, r := range []struct {
 			kind    string
 			payload []byte
 		}{{first, a}, {second, b}} {
-			_, _ = ch.SendRequest(r.kind, true, r.payload)
+			_, _ = ch.SendRequest(r.kind, r.kind != "signal", r.payload) // which has no answer: RFC 4254, 6.9
 			_, _, _ = c.SendRequest(r.kind, true, r.payload)
 		}
 		ch.Close()
