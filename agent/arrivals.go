@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"homelab/agent/wire"
+	"homelab/model"
 )
 
 // arrivalKept is how long a disk that a move brought here is kept although no
@@ -41,4 +42,22 @@ func (v *virt) forgetArrivals(m wire.Manifest, st state, now time.Time) (removed
 		removed = append(removed, x)
 	}
 	return removed, v.arrived.Drop(removed)
+}
+
+// givenUp makes room of what moves brought here that were given up.
+func (v *virt) givenUp(j *job, m wire.Manifest) {
+	if j.Kind != model.RunApply {
+		return
+	}
+	st, err := v.a.tf.State()
+	if err != nil {
+		return // the run says so later
+	}
+	removed, err := v.forgetArrivals(m, st, time.Now())
+	for _, x := range removed {
+		j.say("removed %s, which a move brought that was given up", x)
+	}
+	if err != nil {
+		j.warn("what a move brought that was given up cannot be removed: %v", err)
+	}
 }

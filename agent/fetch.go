@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -180,4 +181,75 @@ entries:
 		errs = append(errs, os.RemoveAll(f.path(configFolder, e.Name())))
 	}
 	return errors.Join(errs...)
+}
+
+// config returns the folder of the config with that digest, fetching it if
+// this process did not yet: what an earlier one left may not be whole.
+func (a *agent) config(ctx context.Context, digest string) (string, wire.Manifest, error) {
+	if len(digest) != 64 {
+		return "", wire.Manifest{}, fmt.Errorf("the server ordered a run of a config without a digest (%q)", digest)
+	}
+	dir := a.f.path(configFolder, digest)
+	if a.fetched != digest {
+		b, err := a.fetch(ctx, digest)
+		if err != nil {
+			return "", wire.Manifest{}, err
+		}
+		if err := unpackConfig(a.f, digest, b); err != nil {
+			return "", wire.Manifest{}, err
+		}
+		a.fetched = digest
+	}
+	m, err := readManifest(dir)
+	if err != nil {
+		return "", m, err
+	}
+	return dir, m, a.learn(digest, m)
+}
+
+// learn makes a config the one that the agent goes by.
+func (a *agent) learn(digest string, m wire.Manifest) error {
+	st, err := a.tf.State()
+	if err != nil {
+		return err
+	}
+	if err := a.names.Learn(m, st.vms()); err != nil {
+		return err
+	}
+	var c configs
+	if err := a.f.load(configFile, &c); err != nil {
+		return err
+	}
+	if c.Current != digest {
+		c.Current = digest
+		if err := a.f.save(configFile, c); err != nil {
+			return err
+		}
+	}
+	a.manifest.Store(&m)
+	return pruneConfigs(a.f, digest)
+}
+
+// fetch fetches a config, over as many connections as it takes.
+func (a *agent) fetch(ctx context.Context, digest string) ([]byte, error) {
+	for try := 0; ; {
+		client, err := a.link.Client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		b, err := fetchConfig(ctx, client, digest)
+		if err == nil {
+			return b, nil
+		}
+		// A newer order may be on its way, or the connection be gone.
+		if pause(ctx, 500*time.Millisecond) != nil {
+			return nil, context.Cause(ctx)
+		}
+		if now, err := a.link.Client(ctx); err != nil || now != client {
+			continue
+		}
+		if try++; try == 3 {
+			return nil, fmt.Errorf("the config could not be fetched: %w", err)
+		}
+	}
 }

@@ -57,46 +57,48 @@ func (d GuestDisk) String() string {
 // hypervisor and is not ours, by what its agent reports: one line for each thing.
 // It is empty where nothing is known to be in the way.
 func (s *State) Adoption(vm VM, status HypervisorStatus) []string {
-	var lines []string
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	kept := map[string]string{} // what the VM's disks are called, and where they lie
-	h := s.Hypervisors[vm.Hypervisor]
-	volume := func(disk, pool, name string) {
-		kept[path.Join(h.PoolPath(pool), name)], kept[pool+"/"+name] = disk, disk
-	}
-	volume(DiskRoot, DefaultPool, DomainName(vm.Name, vm.Hypervisor))
-	if vm.ExtraDiskGiB > 0 {
-		volume(DiskExtra, vm.Pool(), ExtraVolume(vm.Name, vm.Hypervisor))
-	}
-	stays := map[string]bool{}
+	var volumes []string
+	kept, stays := s.diskNames(vm), map[string]bool{}
 	for _, v := range status.ForeignVolumes {
 		if disk := kept[v.Pool+"/"+v.Name]; v.VM == vm.ID && disk != "" {
-			add("volume %s in pool %s becomes its %s disk, with all that is on it", v.Name, v.Pool, disk)
+			volumes = append(volumes, fmt.Sprintf("volume %s in pool %s becomes its %s disk, with all that is on it", v.Name, v.Pool, disk))
 			stays[disk] = true
 		}
 	}
 	g, there := status.Conflicting(vm.ID)
 	if !there {
-		return lines
+		return volumes
 	}
-	lines = append([]string{fmt.Sprintf("domain %s: %s", g.Name, g.About())}, lines...)
+	lines := append([]string{fmt.Sprintf("domain %s: %s", g.Name, g.About())}, volumes...)
 	if g.On() {
-		add("its guest is shut down, and started again if the VM is wanted running")
+		lines = append(lines, "its guest is shut down, and started again if the VM is wanted running")
 	}
-	add("its domain is made anew as the VM is defined: %d MiB, %s, and NICs with other MAC addresses", vm.MemoryMiB, cpus(vm.CPUs))
+	lines = append(lines, fmt.Sprintf("its domain is made anew as the VM is defined: %d MiB, %s, and NICs with other MAC addresses", vm.MemoryMiB, cpus(vm.CPUs)))
 	for _, d := range g.Disks {
 		disk := kept[d.Path]
 		switch {
 		case disk == "":
-			add("disk %s stays where it is, and the new domain does not have it", d)
+			lines = append(lines, fmt.Sprintf("disk %s stays where it is, and the new domain does not have it", d))
 		case !stays[disk]:
-			add("disk %s is kept as its %s disk, with all that is on it", d, disk)
+			lines = append(lines, fmt.Sprintf("disk %s is kept as its %s disk, with all that is on it", d, disk))
 			stays[disk] = true
 		}
 	}
 	if !stays[DiskRoot] {
-		add("its root disk is a new one, made from image %s", vm.Image)
+		lines = append(lines, "its root disk is a new one, made from image "+vm.Image)
 	}
-	add("it gets a seed of ours: cloud-init, where it has that, runs as on a new machine")
-	return lines
+	return append(lines, "it gets a seed of ours: cloud-init, where it has that, runs as on a new machine")
+}
+
+// diskNames are a VM's disks by where they lie, as a path and as POOL/VOLUME.
+func (s *State) diskNames(vm VM) map[string]string {
+	names := map[string]string{}
+	add := func(disk, pool, name string) {
+		names[path.Join(s.Hypervisors[vm.Hypervisor].PoolPath(pool), name)], names[pool+"/"+name] = disk, disk
+	}
+	add(DiskRoot, DefaultPool, DomainName(vm.Name, vm.Hypervisor))
+	if vm.ExtraDiskGiB > 0 {
+		add(DiskExtra, vm.Pool(), ExtraVolume(vm.Name, vm.Hypervisor))
+	}
+	return names
 }

@@ -114,15 +114,8 @@ func restartVM(a *app, vm *vmRow) tea.Cmd { return restartVMs(a, []*vmRow{vm}, &
 func restartVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
 	var names, refused []string
 	for _, vm := range rows {
-		st := a.cache.status.Hypervisors[vm.Hypervisor]
-		err := model.CanRestart(vm.VM, st)
-		if why := noGuest(a.cache, vm); why != "" {
-			err = errors.New(vm.Name + " has no guest: " + why)
-		} else if _, there := st.Guest(vm.ID); err == nil && !there {
-			err = errors.New(vm.Name + " has no guest yet")
-		}
-		if err != nil {
-			refused = append(refused, err.Error())
+		if why := noRestart(a.cache, vm); why != "" {
+			refused = append(refused, why)
 		} else {
 			names = append(names, vm.Name)
 		}
@@ -130,9 +123,9 @@ func restartVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
 	if len(names) == 0 {
 		return a.fail(errors.New(refused[0]))
 	}
-	what, them := names[0], "it"
+	what := names[0]
 	if len(names) > 1 {
-		what, them = count(len(names), "VM"), "them"
+		what = count(len(names), "VM")
 	}
 	lines := []line{
 		text(inkText, sentence(names)+": asked to shut down, switched off "+graceWords(a)+" later if still up, and started again. Nothing else changes."),
@@ -147,10 +140,25 @@ func restartVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
 		}
 	}
 	a.overlay = &confirm{
-		title: "Restart " + what + "?", level: stops, verb: "restart " + them, lines: lines, do: do(false),
+		title: "Restart " + what + "?", level: stops, verb: plural(len(names), "restart it", "restart them"), lines: lines, do: do(false),
 		also: &also{key: "f", verb: "without a shutdown", do: do(true)},
 	}
 	return nil
+}
+
+// noRestart says why the guest of a VM cannot be restarted, or nothing.
+func noRestart(c *cache, vm *vmRow) string {
+	if why := noGuest(c, vm); why != "" {
+		return vm.Name + " has no guest: " + why
+	}
+	st := c.status.Hypervisors[vm.Hypervisor]
+	if err := model.CanRestart(vm.VM, st); err != nil {
+		return err.Error()
+	}
+	if _, there := st.Guest(vm.ID); !there {
+		return vm.Name + " has no guest yet"
+	}
+	return ""
 }
 
 func restartAll(a *app, names []string, what string, force bool) tea.Cmd {

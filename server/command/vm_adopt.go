@@ -26,33 +26,34 @@ says what is known of it and what that takes.`,
 		if err := s.mustExist(model.KindVM, args[0]); err != nil {
 			return err
 		}
-		st := s.state()
-		vm := st.VMs[args[0]]
-		takes := st.Adoption(vm, s.hypervisorStatus(vm.Hypervisor))
+		vm := s.state().VMs[args[0]]
+		takes := s.adoption(vm)
 		if *dry {
 			for _, line := range takes {
-				s.sayf("%s: %s", clean(vm.Hypervisor), clean(line))
-			}
-			if len(takes) == 0 {
-				s.sayf("nothing on %s that is not ours is known to bear the name of %s", clean(vm.Hypervisor), clean(vm.Name))
+				s.sayf("%s", clean(line))
 			}
 			return nil
 		}
-		if len(takes) == 0 {
-			takes = []string{fmt.Sprintf("whatever bears the name of %s would become ours; nothing that does is known", vm.Name)}
-		}
-		var q question
-		for _, line := range takes {
-			q.damage = append(q.damage, vm.Hypervisor+": "+line)
-		}
-		if err := s.confirm(cmd.Context(), q, *yes); err != nil {
+		if err := s.confirm(cmd.Context(), question{damage: takes}, *yes); err != nil {
 			return err
 		}
-		if err := s.lab.Adopt(cmd.Context(), args[0]); err != nil {
+		if err := s.lab.Adopt(cmd.Context(), vm.Name); err != nil {
 			return err
 		}
-		s.sayf("%s is adopted; the next run on %s brings it under control", clean(args[0]), clean(vm.Hypervisor))
+		s.sayf("%s is adopted; the next run on %s brings it under control", clean(vm.Name), clean(vm.Hypervisor))
 		return nil
 	}
 	return cmd
+}
+
+// adoption says what it takes to adopt what bears the name of a VM.
+func (s *session) adoption(vm model.VM) []string {
+	takes := s.state().Adoption(vm, s.hypervisorStatus(vm.Hypervisor))
+	for i := range takes {
+		takes[i] = vm.Hypervisor + ": " + takes[i]
+	}
+	if len(takes) == 0 {
+		return []string{fmt.Sprintf("whatever on %s bears the name of %s would become ours; nothing that does is known", vm.Hypervisor, vm.Name)}
+	}
+	return takes
 }
