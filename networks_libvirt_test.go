@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,9 @@ const natNetwork = `<network><name>hlnat</name><forward mode='nat'/><bridge name
 // agent starts, and then on a bridge: they get addresses, with every NIC that they
 // have, and the server knows them.
 func TestLibvirtNetworks(t *testing.T) {
+	if _, err := exec.LookPath("dnsmasq"); err != nil {
+		t.Skip("needs libvirt's DHCP server: .ci/libvirt installs dnsmasq-base")
+	}
 	b := newBenchOf(t, "netbench", "netimage")
 	gone := func() {
 		b.tryVirsh("net-destroy", "hlnat")
