@@ -14,18 +14,17 @@ import (
 	"homelab/model"
 )
 
-// How often a guest's addresses are asked for: one that has none may just be
-// booting.
+// How often a guest is asked for its addresses.
 const (
-	addressPause      = 5 * time.Second
-	addressKnownPause = time.Minute
+	addressPause = 5 * time.Second // if it has none: it may just be booting
+	knownPause   = time.Minute     // at most, if it has some
+	agentPause   = 5 * time.Minute // at most, its agent if that did not answer: libvirt may wait for it
 )
 
-// agentPause is how long a guest's agent that did not answer is left alone, as
-// libvirt may wait for it: the less the shorter ago its guest was started, since
-// it may just be booting.
-func agentPause(up time.Duration) time.Duration {
-	return min(max(up/2, addressPause), 5*time.Minute)
+// addressWait is how long a guest is left alone that was started so long ago, at
+// most so long: the younger it is, the more may come of it.
+func addressWait(up, most time.Duration) time.Duration {
+	return min(max(up/2, addressPause), most)
 }
 
 // addresses are what is known of a guest's.
@@ -49,7 +48,7 @@ func (v *virt) findAddresses(ctx context.Context, running []domain) map[libvirt.
 		}
 		due := addressPause
 		if len(a.ips) > 0 {
-			due = addressKnownPause
+			due = addressWait(now.Sub(d.since), knownPause)
 		}
 		if now.Sub(a.at) >= due && ctx.Err() == nil {
 			a.ips, a.at = v.askAddresses(ctx, d, &a.agentFrom), now
@@ -77,7 +76,7 @@ func (v *virt) askAddresses(ctx context.Context, d domain, agentFrom *time.Time)
 		if err != nil {
 			switch source {
 			case libvirt.DomainInterfaceAddressesSrcAgent:
-				*agentFrom = time.Now().Add(agentPause(time.Since(d.since)))
+				*agentFrom = time.Now().Add(addressWait(time.Since(d.since), agentPause))
 			case libvirt.DomainInterfaceAddressesSrcArp: // libvirt 9 fails with newer kernels: "wrong nlmsg len"
 				ips = append(ips, neighbours(arpTable, d.id)...)
 			}
