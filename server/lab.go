@@ -152,7 +152,14 @@ func (l *lab) limited(edit model.Edit) model.Edit {
 			return err
 		}
 		if len(changes) > 0 {
-			return l.noted(fmt.Errorf("%s would be changed: %w", changes[0].Ref, &PermissionError{User: l.User().Name, Role: l.User().Role, Need: model.RoleAdmin}))
+			what := "changed"
+			switch c := changes[0]; {
+			case c.Before == nil:
+				what = "added"
+			case c.After == nil:
+				what = "removed"
+			}
+			return l.noted(fmt.Errorf("%s would be %s: %w", changes[0].Ref, what, &PermissionError{User: l.User().Name, Role: l.User().Role, Need: model.RoleAdmin}))
 		}
 		return nil
 	}

@@ -47,3 +47,19 @@ func TestUserDataIsForAdmins(t *testing.T) {
 		t.Errorf("an operator edits a role: %v", err)
 	}
 }
+
+// What an operator may not do is named as what it would be.
+func TestWhatIsRefusedIsNamed(t *testing.T) {
+	l := startLab(t)
+	l.commit(model.Add(sandbox("box")))
+	operator := l.dial(l.user("op", model.RoleOperator))
+	for command, want := range map[string]string{
+		"user add eve":                           "user eve would be added: op has the role operator and this needs admin",
+		"hypervisor edit box --address 10.0.0.9": "hypervisor box would be changed: op has the role operator",
+		"hypervisor remove box --yes":            "hypervisor box would be removed: op has the role operator",
+	} {
+		if _, errs, status := runOn(t, operator, command); status != 1 || !strings.Contains(errs, want) {
+			t.Errorf("%s: status %d, %s", command, status, errs)
+		}
+	}
+}
