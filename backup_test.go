@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,8 +128,11 @@ func TestBackupAndRestore(t *testing.T) {
 	if out, err := l.ssh(copied, "restore", "--dry-run"); err != nil || !strings.Contains(out, "nothing is changed") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out, err := l.ssh(copied[:len(copied)/2], "restore", "--yes"); err == nil || !strings.Contains(err.Error(), "is damaged") {
-		t.Errorf("half a backup: %v\n%s", err, out)
+	for name, given := range map[string][]byte{"nothing": nil, "half a backup": copied[:len(copied)/2], "something else": bytes.Repeat([]byte("no backup "), 1000)} {
+		if out, err := l.ssh(given, "restore", "--yes"); err == nil || !strings.Contains(err.Error(), "is no sound backup of homelab (") ||
+			!strings.Contains(err.Error(), "nothing was changed; make one by `ssh homelab.lan backup > homelab.db`") || strings.Contains(err.Error(), "--restore") {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
 	}
 	if out, err := l.ssh(copied, "restore", "--yes"); err != nil || !strings.Contains(out, "the lab is as it was at revision") {
 		t.Fatalf("%v\n%s", err, out)

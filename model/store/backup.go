@@ -262,6 +262,17 @@ type Copy struct {
 	secrets map[model.Ref]map[string]string
 }
 
+// unsound says that what was given is no copy to restore, without the name of
+// the file that it was put in.
+func unsound(err error, file string) error {
+	why := strings.ReplaceAll(err.Error(), file, "it")
+	var damaged *DamagedError
+	if errors.As(err, &damaged) {
+		why = damaged.Why
+	}
+	return fmt.Errorf("what was given is no sound backup of homelab (%s): nothing was changed; make one by `ssh homelab.lan backup > homelab.db`", why)
+}
+
 // ReadCopy reads a copy as [Store.Backup] writes it, and checks it.
 func (s *Store) ReadCopy(r io.Reader) (Copy, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(s.path), ".copy-")
@@ -275,7 +286,7 @@ func (s *Store) ReadCopy(r io.Reader) (Copy, error) {
 	}
 	c := Copy{secrets: map[model.Ref]map[string]string{}}
 	if c.Report, err = Check(file); err != nil {
-		return Copy{}, errors.New(strings.ReplaceAll(err.Error(), file, "what was given as a backup"))
+		return Copy{}, unsound(err, file)
 	}
 	db, err := openFile(file, true)
 	if err != nil {
