@@ -56,7 +56,7 @@ func (k Kind) Word() string {
 // a is Word with its article.
 func (k Kind) a() string {
 	word := k.Word()
-	if strings.ContainsRune("aeiou", rune(word[0])) {
+	if k != KindUser && strings.ContainsRune("aeiou", rune(word[0])) {
 		return "an " + word
 	}
 	return "a " + word

@@ -215,8 +215,10 @@ func TestMessageNamesFieldValueAndRule(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if got := (&model.ExistsError{Ref: model.Ref{Kind: model.KindImage, Name: "debian"}}).Error(); got != `there is already an image named "debian"` {
-		t.Error(got)
+	for kind, want := range map[model.Kind]string{model.KindImage: "an image", model.KindUser: "a user", model.KindVM: "a VM"} {
+		if got := (&model.ExistsError{Ref: model.Ref{Kind: kind, Name: "ann"}}).Error(); got != `there is already `+want+` named "ann"` {
+			t.Error(got)
+		}
 	}
 	f := model.FieldErrors(fmt.Errorf("around: %w", errors.Join(errors.New("x"), err)))
 	if len(f) != 1 || f[0].Field != "memory_mib" || f[0].Value != "3" || f[0].Ref.Name != "web" {
