@@ -73,7 +73,7 @@ func approveCommand(s *session) *cobra.Command {
 			return s.noRun(err)
 		}
 		if run.State != model.RunWaiting {
-			return hint(fmt.Errorf("run %d does not wait for approval: it is %s", id, run.State), "see: run show %d", id)
+			return hint(fmt.Errorf("run %d does not wait for approval: it %s", id, isNow(run.State)), "see: run show %d", id)
 		}
 		if err := s.approve(cmd.Context(), run, *yes); err != nil || *detach {
 			return err
@@ -84,6 +84,19 @@ func approveCommand(s *session) *cobra.Command {
 		return s.awaitConfigured(cmd.Context(), run.Hypervisor, false)
 	}
 	return cmd
+}
+
+// isNow says a state of a run as the end of a sentence about it.
+func isNow(s model.RunState) string {
+	switch s {
+	case model.RunQueued, model.RunPlanning, model.RunWaiting, model.RunApplying:
+		return "is " + string(s)
+	case model.RunNoop:
+		return "has found nothing to change"
+	case model.RunCancelled, model.RunSuperseded:
+		return "was " + string(s)
+	}
+	return "has " + string(s)
 }
 
 // approve asks about what the run would destroy, and lets it go on.
