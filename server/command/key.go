@@ -95,6 +95,10 @@ terminal, so it opens no dashboard and is asked nothing.`,
 				return err
 			}
 		}
+		known := map[string]bool{} // with those that are added
+		for _, k := range slices.Concat(s.state().Users[args[0]].Keys, added) {
+			known[k.Fingerprint] = true
+		}
 		return s.commit(cmd.Context(), opts, change{
 			edit: model.Change(args[0], 0, func(u *model.User) error {
 				for _, k := range added {
@@ -108,7 +112,7 @@ terminal, so it opens no dashboard and is asked nothing.`,
 				}
 				return nil
 			}),
-			done: fmt.Sprintf("user %s may connect with %s", args[0], count(len(added), "key", "keys")),
+			done: fmt.Sprintf("user %s may connect with %s", args[0], count(len(known), "key", "keys")),
 			same: fmt.Sprintf("user %s may connect with that", args[0]),
 		})
 	}
