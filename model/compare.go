@@ -161,7 +161,10 @@ func changed(b, a *Placement) (Impact, bool) {
 		impact.Note = join(growNote(grown(b, a), a.Domain), lateNote(impact))
 	}
 	if a.Moving != "" && b.Moving == "" {
-		impact.Note = "moves to " + a.Moving + " with its disks, and is started there"
+		impact.Note = "moves to " + a.Moving + " with its disks, and stays stopped"
+		if b.Running {
+			impact.Note = "moves to " + a.Moving + " with its disks, and is started there"
+		}
 	}
 	impact.Running = b.Domain && b.Running && impact.Action.hurts()
 	return impact, impact.Action != ""

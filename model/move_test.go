@@ -93,6 +93,9 @@ func TestMoveLosesNothing(t *testing.T) {
 	if len(begun) != 1 || begun[0].Action != ActionStop || len(begun[0].DisksLost) > 0 || !strings.Contains(begun[0].String(), "moves to desk with its disks") {
 		t.Errorf("begin: %+v", begun)
 	}
+	if got := begun[0].String(); !strings.HasSuffix(got, "and is started there") {
+		t.Error(got)
+	}
 	if p := Placements(s, "pad", kept["pad"]); len(p) != 1 || p[0].Running || !p[0].Domain {
 		t.Errorf("while it is copied: %+v", p)
 	}
@@ -223,5 +226,21 @@ func TestReaches(t *testing.T) {
 	s.VMs["web"] = vm
 	if r := Reaches(s, st); r[0].Address != "192.168.1.40" {
 		t.Errorf("static: %+v", r)
+	}
+}
+
+// One that is stopped is moved without more.
+func TestMoveOfStopped(t *testing.T) {
+	s, kept := moveLab(t)
+	if err := Change("web", 0, func(vm *VM) error { vm.Running = false; return nil })(s); err != nil {
+		t.Fatal(err)
+	}
+	after := s.Clone()
+	if err := MoveTo("web", "desk")(after); err != nil {
+		t.Fatal(err)
+	}
+	begun := Preview(s, after, kept)
+	if len(begun) != 1 || begun[0].String() != "web moves to desk with its disks, and stays stopped" || DamageOf(begun).Confirm() != ConfirmNone {
+		t.Errorf("%+v: %v", begun, begun)
 	}
 }

@@ -29,6 +29,9 @@ func (i Impact) Would() string {
 }
 
 func (i Impact) sentence(verb, lost string) string {
+	if i.moves() {
+		return i.VM + " " + i.Note
+	}
 	text := i.VM + " " + verb
 	if len(i.Fields) > 0 && i.Action != ActionCreate {
 		text += " (" + enumerate(i.Fields, 4) + ")"
@@ -46,6 +49,11 @@ func (i Impact) sentence(verb, lost string) string {
 		return text + " " + i.Note
 	}
 	return text + "; " + i.Note
+}
+
+// moves tells whether a guest that is off is moved, which is all that happens.
+func (i Impact) moves() bool {
+	return i.Action == ActionChange && len(i.DisksLost) == 0 && slices.Equal(i.Fields, []string{"hypervisor"})
 }
 
 // verb is what happens, for a VM named before it.

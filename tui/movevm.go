@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"slices"
+
 	tea "charm.land/bubbletea/v2"
 
 	"homelab/model"
@@ -14,14 +16,11 @@ func moveVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
 	if len(rows) == 1 && (rows[0].MovingTo != "" || rows[0].MovedFrom != "") {
 		return moveBack(a, rows[0])
 	}
-	need := 0
 	on, carried := map[string]string{}, map[string]bool{}
 	for _, vm := range rows {
-		need += vm.MemoryMiB
 		on[vm.Name] = vm.Hypervisor
 		carried[vm.Name] = noGuest(a.cache, vm) == ""
 	}
-	lines := moveLines(rows, carried)
 	names := namesOf(rows)
 	var options []option
 	for i := range a.cache.hvs {
@@ -29,10 +28,11 @@ func moveVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
 		if len(rows) == 1 && r.Name == rows[0].Hypervisor {
 			continue
 		}
-		options = append(options, option{label: r.Name, note: roomFor(r, need), do: func(a *app) tea.Cmd {
+		going := slices.DeleteFunc(slices.Clone(rows), func(vm *vmRow) bool { return vm.Hypervisor == r.Name })
+		options = append(options, option{label: r.Name, note: roomFor(r, going), do: func(a *app) tea.Cmd {
 			return bulk{
-				verb: "Move to " + r.Name + ":", yes: plural(len(names), "move it", "move them"), thing: "VM", state: "on " + r.Name,
-				names: names, least: stops, list: marks, lines: lines,
+				verb: "Move to " + r.Name + ":", yes: plural(len(going), "move it", "move them"), thing: "VM", state: "on " + r.Name,
+				names: names, least: stops, list: marks, lines: moveLines(going, carried),
 				so: func(name string) bool { return on[name] == r.Name },
 				edit: func(names []string) model.Edit {
 					edits := make([]model.Edit, len(names))
@@ -69,8 +69,12 @@ func moveBack(a *app, vm *vmRow) tea.Cmd {
 	})
 }
 
-// roomFor says whether a hypervisor has the memory.
-func roomFor(r *hvRow, need int) line {
+// roomFor says whether a hypervisor has the memory for VMs that come to it.
+func roomFor(r *hvRow, going []*vmRow) line {
+	need := 0
+	for _, vm := range going {
+		need += vm.MemoryMiB
+	}
 	if r.st.Facts.MemoryMiB == 0 {
 		return text(inkDim, "room unknown ")
 	}
@@ -92,17 +96,23 @@ func moveTo(name, to string, carried bool) model.Edit {
 
 // moveLines say what a move does.
 func moveLines(rows []*vmRow, carried map[string]bool) []line {
-	var with, without []string
+	var with, off, without []string
 	for _, vm := range rows {
-		if carried[vm.Name] {
-			with = append(with, vm.Name)
-		} else {
+		switch {
+		case !carried[vm.Name]:
 			without = append(without, vm.Name)
+		case !vm.Running:
+			off = append(off, vm.Name)
+		default:
+			with = append(with, vm.Name)
 		}
 	}
 	var out []line
 	if len(with) > 0 {
-		out = append(out, text(inkText, sentence(with)+plural(len(with), " is", " are")+" shut down, the disks are copied, and the guest is started there. Until then it can be cancelled."))
+		out = append(out, text(inkText, sentence(with)+plural(len(with), " is", " are")+" shut down, the disks are copied, and "+plural(len(with), "the guest is", "the guests are")+" started there. Until then it can be cancelled."))
+	}
+	if len(off) > 0 {
+		out = append(out, text(inkText, sentence(off)+plural(len(off), " stays stopped; its disks", " stay stopped; their disks")+" are copied. Until then that can be cancelled."))
 	}
 	if len(without) > 0 {
 		out = append(out, text(inkWarn, sentence(without)+plural(len(without), " has", " have")+" no domain now: only the placement is changed, and no disk goes along."))

@@ -41,3 +41,16 @@ func TestMoveIsGivenUp(t *testing.T) {
 		t.Errorf("%+v", vm)
 	}
 }
+
+// What a move says is of those alone that go.
+func TestMoveOfSeveral(t *testing.T) {
+	lab := newLab()
+	if _, err := lab.commit("ada", "vm stop dns", 0, changeVM("dns", func(vm *model.VM) { vm.Running = false })); err != nil {
+		t.Fatal(err)
+	}
+	d := drive(t, lab, 120, 40)
+	d.press("2", "*", "m")
+	d.see("Move 8 VMs to", "36 GiB needed", "20.5 GiB needed")
+	d.press("down", "down", "enter")
+	d.see("Move to thinkpad: 4 VMs?", "games and media are shut down", "the guests are", "dns stays stopped; its disks are copied", "backup has no domain now", "Already on thinkpad: ci, db, devenv and web.", "dns moves to thinkpad with its disks, and stays stopped")
+}
