@@ -40,7 +40,8 @@ func (c *checker) image(i Image) {
 	c.rule(isName(i.Name), "name", i.Name, ruleName)
 	switch {
 	case i.URL == "":
-		c.rule(isPath(i.Path), "path", i.Path, rulePath)
+		c.rule(i.Path != "", "path", i.Path, "must be given, or a url")
+		c.rule(i.Path == "" || isPath(i.Path), "path", i.Path, rulePath)
 	case i.Path != "":
 		c.rule(false, "path", i.Path, "must be empty: the image has a URL, and comes from one of the two")
 	default:

@@ -143,17 +143,24 @@ func window(body []line, top *int, h int) []line {
 // help lists the keys of the screen that it lies over.
 type help struct{ top int }
 
+// helpEnd is past the end of any help: what is drawn ends there.
+const helpEnd = 1 << 20
+
 func (h *help) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
 	case "up", "k":
 		h.top = max(h.top-1, 0)
 	case "down", "j":
 		h.top++
-	case "pgup":
+	case "pgup", "ctrl+u":
 		h.top = max(h.top-10, 0)
-	case "pgdown", "space":
+	case "pgdown", "ctrl+d", "space":
 		h.top += 10
-	default:
+	case "home", "g":
+		h.top = 0
+	case "end", "G":
+		h.top = helpEnd
+	case "esc", "q", "?", "enter":
 		a.overlay = nil
 	}
 	return nil
@@ -175,7 +182,7 @@ func (h *help) draw(a *app, w, height int) (string, []line, ink) {
 			body = append(body, append(name, span{t, inkText}))
 		}
 	}
-	return "Keys: " + a.top().title(), window(body, &h.top, height), inkRule
+	return "Keys: " + a.top().title() + " · esc closes", window(body, &h.top, height), inkRule
 }
 
 // plural picks the word for a number of things.

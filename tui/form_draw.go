@@ -78,7 +78,7 @@ func (f *form) row(i, w int) line {
 	}
 	l := append(line{mark}, text(colour, fl.label).fit(label)...)
 	l = append(l, fl.draw(on, w-label-3)...)
-	if f.note != nil && fl.kind == choice {
+	if f.note != nil {
 		if note := f.note(fl.key, fl.value()); note != "" && l.size()+2+width(note) <= w {
 			l = append(l, span{"  " + note, inkDim})
 		}

@@ -231,3 +231,32 @@ func TestInput(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestSettingsForm: the preview of settings that were changed before is no
+// conflict, and says whom the change reaches.
+func TestSettingsForm(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 120, 40)
+	d.press("9", "e", "tab", "tab")
+	d.typed("Europe/Berlin")
+	d.see("SAVING WILL", "timezone")
+	d.gone("was changed by")
+	d.press("ctrl+s")
+	d.see("revision 9")
+	d.press("e", "tab", "tab", "ctrl+u")
+	d.typed("Europe/Rome")
+	d.see("timezone")
+	d.gone("was changed by")
+}
+
+func TestMemoryThatNoHypervisorHas(t *testing.T) {
+	d := drive(t, newLab(), 120, 40)
+	d.press("2", "n")
+	d.typed("big")
+	f := d.a.top().(*form)
+	f.field("hypervisor").set("thinkpad")
+	f.field("memory_mib").set("100GiB")
+	d.see("100GiB", "! thinkpad has 15.5 GiB")
+	f.field("memory_mib").set("4GiB")
+	d.gone("thinkpad has")
+}

@@ -134,7 +134,7 @@ var (
 	keyMove   = bind("↑↓", "", "move; also j k, pgup pgdown, ctrl+u ctrl+d, home end, gg G", "up", "down", "j", "k", "pgup", "pgdown", "home", "end", "G", "ctrl+u", "ctrl+d", "ctrl+b", "ctrl+f")
 	keyFilter = bind("/", "filter", "filter: words, !word for without, key:value such as role:web or state:stopped")
 	keyBack   = bind("esc", "back", "back; clears marks and a filter first", "esc", "backspace")
-	keyTabs   = bind("1–9", "", "go to a screen; tab and shift+tab for the next and the last", "1", "2", "3", "4", "5", "6", "7", "8", "9", "tab", "shift+tab")
+	keyTabs   = bind("1–9", "", "go to a screen; tab and shift+tab for the next and the one before", "1", "2", "3", "4", "5", "6", "7", "8", "9", "tab", "shift+tab")
 	keyGo     = bind("g", "go", "every screen by a letter; gg to the top", "g")
 	keyHelp   = bind("?", "help", "this help", "?", "f1")
 	keyQuit   = bind("q", "quit", "quit; ctrl+c too", "q", "ctrl+c")

@@ -13,7 +13,7 @@ import (
 var (
 	keyWrap    = bind("w", "", "wrap long lines, or cut them")
 	keyStamps  = bind("t", "", "times before the lines, or none")
-	keyFind    = bind("/", "find", "find in the log; n and N for the next and the last")
+	keyFind    = bind("/", "find", "find in the log; n and N for the next and the one before")
 	keyFound   = bind("n", "", "the next line that was found", "n")
 	keyFoundB  = bind("N", "", "the line that was found before", "N")
 	keyFull    = bind("F", "", "the log alone, or with the rest", "F")

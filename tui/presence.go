@@ -57,6 +57,8 @@ func roomOn(a *app, f *form) func(key, option string) string {
 				return mebibytes(-free) + " more given than it has"
 			}
 			return mebibytes(free) + " free"
+		case "memory_mib":
+			return tight(a, f, option)
 		case "pool", "extra_pool":
 			hv := f.field("hypervisor")
 			if hv == nil {
@@ -71,6 +73,20 @@ func roomOn(a *app, f *form) func(key, option string) string {
 		}
 		return ""
 	}
+}
+
+// tight warns of more memory than the chosen hypervisor has.
+func tight(a *app, f *form, typed string) string {
+	hv := f.field("hypervisor")
+	if hv == nil {
+		return ""
+	}
+	r, ok := a.cache.hypervisor(hv.value())
+	mib, err := model.ParseMiB(typed)
+	if has := r.st.Facts.MemoryMiB; ok && err == nil && has > 0 && mib > has {
+		return signWarn + " " + r.Name + " has " + mebibytes(has)
+	}
+	return ""
 }
 
 // onlyEditors tells whether nothing has changed but who edits what.

@@ -99,7 +99,7 @@ func newSettingsForm(a *app) *form {
 		load: func(s *model.State) ([]*field, uint64, bool) { return settingFields(s), s.Settings.Version, true },
 		edit: func(v values, base uint64) model.Edit {
 			return func(s *model.State) error {
-				if s.Settings.Version != base {
+				if base != 0 && s.Settings.Version != base { // a preview has none
 					return &model.ConflictError{Ref: ref, Base: base, Version: s.Settings.Version}
 				}
 				return fillSettings(&s.Settings, v)

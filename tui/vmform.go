@@ -63,8 +63,8 @@ func vmFields(s *model.State, vm model.VM) []*field {
 		(&field{key: "image", label: "image", kind: choice, hint: "the base of its root disk", blank: "none is defined", options: model.Names(s.Images)}).with(vm.Image),
 		(&field{key: "memory_mib", label: "memory", hint: "MiB, or with a unit: 4GiB", blank: "–"}).with(memory(vm.MemoryMiB)),
 		(&field{key: "cpus", label: "cpus", hint: "virtual CPUs", blank: "–"}).with(strconv.Itoa(vm.CPUs)),
-		(&field{key: "disk_gib", label: "disk", hint: "GiB of the root disk; empty is the image's own; it grows and never shrinks", blank: "as the image"}).with(number(vm.DiskGiB)),
-		(&field{key: "extra_disk_gib", label: "extra disk", hint: "GiB of a second disk; empty is none", blank: "none"}).with(number(vm.ExtraDiskGiB)),
+		(&field{key: "disk_gib", label: "disk", hint: "GiB of the root disk; empty is the image's own; it grows and never shrinks", blank: "as the image"}).with(gibs(vm.DiskGiB)),
+		(&field{key: "extra_disk_gib", label: "extra disk", hint: "GiB of a second disk; empty is none", blank: "none"}).with(gibs(vm.ExtraDiskGiB)),
 		(&field{key: "extra_pool", label: "extra pool", kind: choice, hint: "where the extra disk lies", options: poolNames(s, vm.Hypervisor)}).with(pool),
 		(&field{key: "extra_format", label: "extra format", kind: choice, hint: "raw takes all its room at once", options: []string{model.FormatQCOW2, model.FormatRaw}}).with(vm.Format()),
 		(&field{key: "nics", label: "nics", hint: "network interfaces; the first gets the address", blank: "–"}).with(strconv.Itoa(vm.NICs)),
@@ -83,6 +83,14 @@ func memory(mib int) string {
 		return strconv.Itoa(mib/1024) + "GiB"
 	}
 	return strconv.Itoa(mib)
+}
+
+// gibs is how the size of a disk is put into a field; none is empty.
+func gibs(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n) + "GiB"
 }
 
 func poolNames(s *model.State, hypervisor string) []string {

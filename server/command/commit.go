@@ -177,6 +177,7 @@ func (s *session) tell(opts options, c change, rev model.Revision, impacts []mod
 	}
 	s.noteHeld(touched)
 	s.noteRebuild(impacts)
+	s.noteTight(impacts)
 	return c.after(true)
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,32 @@ func (s *session) noteRebuild(impacts []model.Impact) {
 	}
 	if len(names) > 0 {
 		s.notef("to have it now: vm rebuild %s, which makes %s anew", strings.Join(names[:min(len(names), 8)], " "), disks)
+	}
+}
+
+// noteTight says which hypervisors have less memory than their guests are given
+// now, where this change gave more.
+func (s *session) noteTight(impacts []model.Impact) {
+	var touched []string
+	for _, i := range impacts {
+		if i.Action == model.ActionCreate || slices.Contains(i.Fields, "memory_mib") {
+			touched = append(touched, i.Hypervisor)
+		}
+	}
+	for _, name := range unique(touched) {
+		st, given := s.hypervisorStatus(name), 0
+		has := st.Facts.MemoryMiB
+		if st.Load != nil {
+			has = st.Load.MemoryMiB
+		}
+		for _, vm := range s.state().VMs {
+			if vm.Hypervisor == name && vm.Running && s.state().HasDomain(vm) {
+				given += vm.MemoryMiB
+			}
+		}
+		if has > 0 && given > has {
+			s.notef("note: %s has %s of memory, and its guests are given %s", clean(name), mib(has), mib(given))
+		}
 	}
 }
 
