@@ -242,5 +242,7 @@ func TestMoveOfStopped(t *testing.T) {
 	begun := Preview(s, after, kept)
 	if len(begun) != 1 || begun[0].String() != "web moves to desk with its disks, and stays stopped" || DamageOf(begun).Confirm() != ConfirmNone {
 		t.Errorf("%+v: %v", begun, begun)
+	} else if got := begun[0].Would(); got != "web would move to desk with its disks, and stay stopped" {
+		t.Error(got)
 	}
 }

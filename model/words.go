@@ -15,6 +15,9 @@ func (i Impact) String() string { return i.sentence(i.verb(), i.lost()) }
 // Would is String for what is only proposed, such as "web would be removed and
 // lose its root disk".
 func (i Impact) Would() string {
+	if i.moves() {
+		return i.VM + " would " + strings.NewReplacer("moves to ", "move to ", ", and stays", ", and stay").Replace(i.Note)
+	}
 	verb := i.verb()
 	if rest, ok := strings.CutPrefix(verb, "is "); ok {
 		verb = "would be " + rest

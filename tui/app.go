@@ -339,7 +339,7 @@ func (a *app) fail(err error) tea.Cmd {
 func (a *app) quit() tea.Cmd {
 	if t, ok := a.top().(typist); ok && t.unsaved() {
 		a.overlay = &confirm{
-			quits: true, title: "Quit?", level: stops, verb: "quit and lose it",
+			quits: true, title: "Quit?", level: stops, verb: "quit and lose it", no: "stay",
 			lines: []line{text(inkText, "What you typed has not been saved.")},
 			do:    func(a *app) tea.Cmd { return a.end() },
 		}

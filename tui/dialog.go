@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -36,8 +37,9 @@ type confirm struct {
 	name    string // to be typed when level is loses
 	verb    string // what y does
 	do      func(a *app) tea.Cmd
-	also    *also // where a yes is enough: another key that does more
-	quits   bool  // the question is whether to quit
+	no      string // what n does, where that is not to leave it as it is
+	also    *also  // where a yes is enough: another key that does more
+	quits   bool   // the question is whether to quit
 
 	in    input
 	wrong bool // another name was entered
@@ -105,7 +107,7 @@ func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
 	if c.also != nil {
 		keys = append(keys, span{c.also.key, inkKey}, span{" " + c.also.verb + "   ", inkText})
 	}
-	foot := []line{nil, append(keys, span{"n", inkKey}, span{" leave it as it is", inkDim})}
+	foot := []line{nil, append(keys, span{"n", inkKey}, span{" " + cmp.Or(c.no, "leave it as it is"), inkDim})}
 	if c.typed() {
 		edge = inkBad
 		ask := line{{"Type ", inkText}, {c.name, inkName}, {" to " + c.verb + ": ", inkText}}

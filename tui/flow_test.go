@@ -109,9 +109,9 @@ func TestFailedSaveKeepsWhatWasTyped(t *testing.T) {
 	d.press("ctrl+s")
 	d.see("the store is full", "cache")
 	d.press("esc")
-	d.see("What you typed has not been saved")
+	d.see("What you typed has not been saved", "n go on editing")
 	d.press("n", "ctrl+c")
-	d.see("Quit?")
+	d.see("Quit?", "n stay")
 	d.press("esc")
 	if d.quit {
 		t.Fatal("it quit")

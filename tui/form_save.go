@@ -139,7 +139,7 @@ func (f *form) quit(a *app) tea.Cmd {
 		return a.back()
 	}
 	a.overlay = &confirm{
-		title: "Leave without saving?", level: stops, verb: "throw it away",
+		title: "Leave without saving?", level: stops, verb: "throw it away", no: "go on editing",
 		lines: []line{text(inkText, "What you typed has not been saved.")},
 		do:    func(a *app) tea.Cmd { return a.leave(f) },
 	}
