@@ -60,7 +60,7 @@ func (s *session) noteTight(impacts []model.Impact) {
 			}
 		}
 		if has > 0 && given > has {
-			s.notef("note: %s has %s of memory, and its guests are given %s", clean(name), mib(has), mib(given))
+			s.notef("note: %s has %s of memory, and its guests are given %s", clean(name), about(has), about(given))
 		}
 	}
 }
