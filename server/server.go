@@ -49,6 +49,9 @@ type Options struct {
 	// Notice is what is good to know of this server all the time; dashboards
 	// show it quietly.
 	Notice string
+	// Client is how people call ssh to get here, where its address is not
+	// enough; empty is that it is.
+	Client string
 	// Simulated is called when a simulated outlet has been switched.
 	Simulated func(outlet string, on bool)
 	// Metrics serves Prometheus on it if it is not nil; closed by Run.

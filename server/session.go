@@ -92,7 +92,7 @@ func (s *Server) program(ctx context.Context, sess ssh.Session, lab *lab, win *w
 	env := environ(sess, win)
 	profile := colours(env)
 	width, height := win.get()
-	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, FewColors: profile < colorprofile.ANSI256, Notice: s.opts.Notice, Open: open, Terminal: keys, Address: lab.address, Prefer: preferences(env)})
+	root := s.dashboard(lab, tui.Options{Context: ctx, Width: width, Height: height, NoColor: profile <= colorprofile.ASCII, FewColors: profile < colorprofile.ANSI256, Notice: s.opts.Notice, Open: open, Terminal: keys, Address: lab.address, Client: s.opts.Client, Prefer: preferences(env)})
 	return tea.NewProgram(scr.Model(root), append(display.Options(),
 		tea.WithContext(ctx),
 		tea.WithInput(keys),

@@ -33,6 +33,9 @@ type Options struct {
 	Notice string
 	// Address is the HOST:PORT that the person connected to, for commands to copy.
 	Address string
+	// Client is how ssh is called where that address is not enough, such as
+	// `ssh -F FILE demo`.
+	Client string
 	// Prefer are words about the terminal: "ascii" for signs that every font
 	// has, "tell" for the bell and the title to tell of failures, "nomouse".
 	Prefer string

@@ -91,6 +91,9 @@ func textOf(lines []line) string {
 
 // command is a command as one types it on one's own machine.
 func (a *app) command(words ...string) string {
+	if a.opts.Client != "" {
+		return a.opts.Client + " " + strings.Join(words, " ")
+	}
 	host, port, err := net.SplitHostPort(a.opts.Address)
 	if err != nil {
 		host = "homelab.lan"

@@ -230,7 +230,7 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 	out = append(out, vmSeen(a, vm, w)...)
 	out = append(out, vmSalt(a, vm, w)...)
 	out = append(out,
-		fact("protected", text(inkText, either(vm.Protected, "yes: its disks cannot be removed", "no"))),
+		fact("protected", text(inkText, either(vm.Protected, "yes: its disks stay", "no"))),
 		fact("changed", text(inkDim, fmt.Sprintf("%s, revision %d", age(a.now, vm.Changed), vm.Version))),
 		fact("id", text(inkDim, vm.ID)),
 	)

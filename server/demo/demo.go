@@ -114,7 +114,7 @@ func (r *runner) run(cancel context.CancelFunc) error {
 	config := filepath.Join(r.folder, "ssh")
 	again := "ssh -F " + quoted(config) + " demo"
 	r.srv, err = server.New(server.Options{
-		Data: filepath.Join(r.folder, "server"), Listener: ln, Version: r.opts.Version, Log: r.log, Out: io.Discard, Notice: "a second terminal: " + again,
+		Data: filepath.Join(r.folder, "server"), Listener: ln, Version: r.opts.Version, Log: r.log, Out: io.Discard, Notice: "a second terminal: " + again, Client: again,
 		AuthorizedKeys: append([]string{keyFile + ".pub"}, personalKeys()...), Simulated: r.switched,
 	})
 	if err != nil {
