@@ -176,12 +176,17 @@ func rebuildVM(a *app, vm *vmRow) tea.Cmd { return rebuildVMs(a, []*vmRow{vm}, &
 // rebuildVMs asks for a name to be typed, says what is lost, and leaves those
 // alone that are protected.
 func rebuildVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
+	todo := slices.DeleteFunc(slices.Clone(rows), func(vm *vmRow) bool { return vm.Protected })
 	lines := []line{text(inkWarn, "A new root disk from the image: all that is on the old one is lost. It starts as a new machine does, with cloud-init, and the minion's key stays.")}
-	if slices.ContainsFunc(rows, func(vm *vmRow) bool { return vm.ExtraDiskGiB > 0 }) {
+	if slices.ContainsFunc(todo, func(vm *vmRow) bool { return vm.ExtraDiskGiB > 0 }) {
 		lines = append(lines, text(inkText, "Extra disks stay as they are."))
 	}
+	off := slices.DeleteFunc(slices.Clone(todo), func(vm *vmRow) bool { return noGuest(a.cache, vm) == "" })
+	if n := len(off); n > 0 {
+		lines = append(lines, text(inkText, sentence(namesOf(off))+plural(n, " has no guest now; its root disk is made anew when it appears.", " have no guests now; their root disks are made anew when those appear.")))
+	}
 	return bulk{
-		verb: "Rebuild", yes: plural(len(rows), "rebuild it", "rebuild them"), thing: "VM", names: namesOf(rows), least: stops, list: marks, lines: lines,
+		verb: "Rebuild", yes: plural(len(todo), "rebuild it", "rebuild them"), thing: "VM", names: namesOf(rows), least: stops, list: marks, lines: lines,
 		refused: func(name string) string {
 			if vm, ok := a.cache.vm(name); ok && vm.Protected {
 				return fmt.Sprintf("%s is protected, so its root disk stays: x lifts that first", name)

@@ -105,7 +105,7 @@ func TestRebuildWantsTheName(t *testing.T) {
 	d.press("end", "b") // web is protected
 	d.see("web is protected, so its root disk stays")
 	d.press("*", "b")
-	d.see("Rebuild 7 VMs?", "web is protected, so its root disk stays", "Type 7 VMs")
+	d.see("Rebuild 7 VMs?", "backup, ci and devenv have no guests now", "web is protected, so its root disk stays", "Type 7 VMs")
 	d.typed("7 VMs")
 	d.press("enter")
 	d.see("Rebuild 7 VMs, revision 10")

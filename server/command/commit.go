@@ -166,7 +166,7 @@ func (s *session) tell(opts options, c change, rev model.Revision, impacts []mod
 		s.sayf("  and %s more; --json names all", count(more, "VM", "VMs"))
 	}
 	if *opts.dry && len(impacts) == 0 {
-		s.sayf("  no VM is touched")
+		s.sayf("  no guest is touched")
 	}
 	if *opts.dry {
 		return nil

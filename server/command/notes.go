@@ -65,6 +65,16 @@ func (s *session) noteTight(impacts []model.Impact) {
 	}
 }
 
+// noteRebuiltLater says which of the VMs that are to be rebuilt have no guest.
+func (s *session) noteRebuiltLater(names []string) {
+	st := s.state()
+	for _, name := range names {
+		if vm, ok := st.VMs[name]; ok && !vm.Protected && !st.HasDomain(vm) {
+			s.notef("note: %s has no guest now; its root disk is made anew when it appears", clean(name))
+		}
+	}
+}
+
 // noteUnfed says which of these machines nothing can switch on.
 func (s *session) noteUnfed(names []string) {
 	for _, name := range names {

@@ -56,6 +56,10 @@ func rebuildVM(s *session) *cobra.Command {
 		verb: "rebuild", short: "Make VMs anew from their images", done: "to be rebuilt",
 		long:  "Make VMs anew from their images: the root disk and all that is on it is lost, the extra disk stays.",
 		apply: func(vm *model.VM) { vm.Rebuild++ },
+		before: func(names []string) ([]string, error) {
+			s.noteRebuiltLater(names)
+			return nil, nil
+		},
 	})
 }
 
