@@ -174,11 +174,11 @@ func TestReach(t *testing.T) {
 		{settings(func(v *Settings) { v.Packages = []string{"htop"} }), "web is changed in place (packages); packages reaches the guest when it is rebuilt", true},
 		{settings(func(v *Settings) { v.Hosts = true }), "web is changed in place (hosts); hosts reaches the guest when it is stopped and started", false},
 		{both, "web is changed in place (locale and hosts); locale reaches the guest when it is rebuilt; hosts reaches the guest when it is stopped and started", true},
-		{role("packages: [nginx]"), "web is changed in place (user_data); user_data reaches the guest when it is rebuilt", true},
+		{role("packages: [nginx]"), "web is changed in place (user data); user data reaches the guest when it is rebuilt", true},
 		{Change("web", 0, func(vm *VM) error { vm.Shares = nil; return nil }), "web is changed in place (shares); shares reaches the guest when it is rebuilt", true},
 		{Change("media", 0, func(sh *Share) error { sh.Options = []string{"ro"}; return nil }), "web is changed in place (shares); shares reaches the guest when it is rebuilt", true},
 		{Change("media", 0, func(sh *Share) error { sh.Name = "films"; return nil }), "", false},
-		{Edits(settings(func(v *Settings) { v.Hosts = true }), Change("web", 0, func(vm *VM) error { vm.MemoryMiB = 2048; return nil })), "web is restarted (memory_mib and hosts); its disks stay", false},
+		{Edits(settings(func(v *Settings) { v.Hosts = true }), Change("web", 0, func(vm *VM) error { vm.MemoryMiB = 2048; return nil })), "web is restarted (memory and hosts); its disks stay", false},
 	} {
 		before := withShare()
 		vm := before.VMs["web"]

@@ -9,7 +9,7 @@ import (
 const noteKept = "on the disks that were kept"
 
 // String says what happens to the VM in one sentence, such as "web is
-// restarted (memory_mib); its disks stay". It does not name the hypervisor.
+// restarted (memory); its disks stay". It does not name the hypervisor.
 func (i Impact) String() string { return i.sentence(i.verb(), i.lost()) }
 
 // Would is String for what is only proposed, such as "web would be removed and
@@ -36,8 +36,8 @@ func (i Impact) sentence(verb, lost string) string {
 		return i.VM + " " + i.Note
 	}
 	text := i.VM + " " + verb
-	if len(i.Fields) > 0 && i.Action != ActionCreate {
-		text += " (" + enumerate(i.Fields, 4) + ")"
+	if why := i.why(); len(why) > 0 {
+		text += " (" + enumerate(why, 4) + ")"
 	}
 	switch {
 	case len(i.DisksLost) > 0:
@@ -57,6 +57,35 @@ func (i Impact) sentence(verb, lost string) string {
 // moves tells whether a guest that is off is moved, which is all that happens.
 func (i Impact) moves() bool {
 	return i.Action == ActionChange && len(i.DisksLost) == 0 && slices.Equal(i.Fields, []string{"hypervisor"})
+}
+
+// why are the words of the fields that make it so, where the verb does not say
+// that already.
+func (i Impact) why() []string {
+	var words []string
+	for _, f := range i.Fields {
+		if i.Action != ActionCreate && (f != "running" || i.Action != ActionStart && i.Action != ActionStop) {
+			words = append(words, FieldWord(f))
+		}
+	}
+	return words
+}
+
+// FieldWord is how people call a field, by its name in JSON: without its unit,
+// which is said with its value.
+func FieldWord(name string) string {
+	switch name {
+	case "ssh_keys":
+		return "SSH keys"
+	case "user_ca":
+		return "user CA"
+	case "price_kwh":
+		return "price of a kWh"
+	}
+	for _, unit := range []string{"_mib", "_gib", "_seconds"} {
+		name = strings.TrimSuffix(name, unit)
+	}
+	return strings.ReplaceAll(name, "_", " ")
 }
 
 // verb is what happens, for a VM named before it.
@@ -100,6 +129,9 @@ func (i Impact) lost() string {
 // that they were made with.
 func lateNote(i Impact) string {
 	late, boot := i.late()
+	for n, f := range late {
+		late[n] = FieldWord(f)
+	}
 	var notes []string
 	for _, l := range []struct {
 		fields []string

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"homelab/model"
@@ -34,17 +35,50 @@ func changedWords(r model.Revision) string {
 		case len(c.After) == 0:
 			parts = append(parts, name+" removed")
 		default:
-			var keys []string
-			for _, d := range diff(c) {
-				if len(d.after) > 16 {
-					d.after = ""
-				}
-				keys = append(keys, strings.TrimSpace(d.key+" "+d.after))
-			}
-			parts = append(parts, name+": "+strings.Join(keys, ", "))
+			parts = append(parts, name+changedFields(c))
 		}
 	}
 	return orNone(strings.Join(parts, "; "))
+}
+
+// changedFields says which fields of a thing a change changed, after its name:
+// " stopped", ": cpus 2, memory 2 GiB".
+func changedFields(c model.ObjectChange) string {
+	var words []string
+	verbs := true
+	for _, d := range diff(c) {
+		if did, ok := fieldVerbs[string(c.Kind)+" "+d.key+" "+d.after]; ok {
+			words = append(words, did)
+			continue
+		}
+		switch {
+		case c.Kind == model.KindVM && d.key == "rebuild":
+			words = append(words, "rebuilt")
+			continue
+		case c.Kind == model.KindHypervisor && d.key != "power policy" && strings.HasPrefix(d.key, "power "):
+			continue // whose order it is and when: a revision by itself says that
+		}
+		if len(d.after) > 16 {
+			d.after = ""
+		}
+		words, verbs = append(words, strings.TrimSpace(d.key+" "+d.after)), false
+	}
+	switch {
+	case len(words) == 0:
+		return ": order about its power"
+	case verbs:
+		return " " + strings.Join(words, ", ")
+	}
+	return ": " + strings.Join(words, ", ")
+}
+
+// fieldVerbs say what was done where that is plainer than a field and its value.
+var fieldVerbs = map[string]string{
+	"vm running true": "started", "vm running false": "stopped",
+	"vm enabled true": "enabled", "vm enabled false": "disabled",
+	"vm protected true": "protected", "vm protected false": "protected no longer",
+	"hypervisor hold true": "held", "hypervisor hold false": "released",
+	"hypervisor power wanted on": "ordered on", "hypervisor power wanted off": "ordered off", "hypervisor power wanted none": "left to people",
 }
 
 // activated tells whether a change does nothing but make a profile the active
@@ -86,11 +120,28 @@ func diff(c model.ObjectChange) []fieldDiff {
 		case "version", "created", "changed":
 			continue
 		}
-		if b, a := show(before[k]), show(after[k]); b != a {
-			out = append(out, fieldDiff{k, b, a})
+		if b, a := withUnit(k, before[k]), withUnit(k, after[k]); b != a {
+			out = append(out, fieldDiff{model.FieldWord(k), b, a})
 		}
 	}
 	return out
+}
+
+// withUnit is a field's value with the unit that its name ends in.
+func withUnit(key string, v any) string {
+	n, err := strconv.Atoi(show(v))
+	switch {
+	case err != nil || n == 0:
+	case strings.HasSuffix(key, "_mib") && n%1024 == 0:
+		return mebibytes(n)
+	case strings.HasSuffix(key, "_mib"):
+		return show(v) + " MiB" // in GiB it would be rounded
+	case strings.HasSuffix(key, "_gib"):
+		return show(v) + " GiB"
+	case strings.HasSuffix(key, "_seconds"):
+		return show(v) + " s"
+	}
+	return show(v)
 }
 
 func decode(data json.RawMessage) map[string]any {

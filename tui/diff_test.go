@@ -19,6 +19,10 @@ func TestChangedWords(t *testing.T) {
 		"active profile night added":    {off, change(model.KindProfile, "night", "", `{"active":true}`)},
 		"profile day: active false":     {off},
 		"VM db: cpus 2; VM web removed": {change(model.KindVM, "db", `{"cpus":1}`, `{"cpus":2}`), change(model.KindVM, "web", `{"cpus":1}`, "")},
+		"VM dns stopped":                {change(model.KindVM, "dns", `{"running":true}`, `{"running":false}`)},
+		"VM games rebuilt":              {change(model.KindVM, "games", `{"rebuild":0}`, `{"rebuild":1}`)},
+		"VM db: memory 2 GiB, started":  {change(model.KindVM, "db", `{"memory_mib":1024,"running":false}`, `{"memory_mib":2048,"running":true}`)},
+		"hypervisor rack ordered on":    {change(model.KindHypervisor, "rack", `{"power_wanted":"none"}`, `{"power_at":"2026-11-26T03:00:00Z","power_by":"ann","power_by_hand":true,"power_wanted":"on"}`)},
 		"user bob added":                {change(model.KindUser, "bob", "", `{"keys":[{"name":"b@pi","fingerprint":"SHA256:x"}]}`)},
 	} {
 		if got := changedWords(model.Revision{Changes: changes}); got != want {

@@ -120,7 +120,7 @@ func TestSettingsAreEdited(t *testing.T) {
 		t.Errorf("the settings are %+v", set)
 	}
 	revs, _ := l.History(0, 1)
-	if words := changedWords(revs[0]); !strings.Contains(words, "price_kwh 0.31") || strings.Contains(words, "dns") {
+	if words := changedWords(revs[0]); !strings.Contains(words, "price of a kWh 0.31") || strings.Contains(words, "dns") {
 		t.Errorf("the history says %q", words)
 	}
 }
