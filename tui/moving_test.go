@@ -82,6 +82,8 @@ func TestMarking(t *testing.T) {
 	d.gone("marked")
 	d.press("esc", "*")
 	d.see("8 marked")
+	d.press("e")
+	d.see("edits web only; 8 are marked")
 }
 
 // TestBulk stops several VMs as one change, says what was so already, and

@@ -67,13 +67,25 @@ func (s *vms) actions(a *app) []action {
 		}
 	}
 	if n := len(s.list.picked()); n > 0 {
-		for i := range acts {
-			if acts[i].keys[0] == keyRunning.keys[0] {
+		for i, act := range acts {
+			switch act.keys[0] {
+			case keyRunning.keys[0]:
 				acts[i].short = keyRunning.short
+			case keyEditVM.keys[0]:
+				acts[i].do = func(a *app) tea.Cmd { return s.editOne(a, act, n) }
 			}
 		}
 	}
 	return append(acts, action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newVMForm(a, "", s.on)) }})
+}
+
+// editOne edits the chosen VM, and says so where others are marked.
+func (s *vms) editOne(a *app, edit action, marked int) tea.Cmd {
+	vm := s.chosen(a)
+	if vm == nil || marked == 1 && s.list.marked[vm.Name] {
+		return edit.do(a)
+	}
+	return tea.Batch(edit.do(a), a.say(inkWarn, signNone, "edits "+vm.Name+" only; "+strconv.Itoa(marked)+plural(marked, " is", " are")+" marked"))
 }
 
 func (s *vms) draw(a *app, w, h int) []line {
