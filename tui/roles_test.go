@@ -40,7 +40,7 @@ func TestRolesAreOfferedTheirKeys(t *testing.T) {
 	operator.press("h")
 	operator.see("Hold nuc, revision 9; u undoes it")
 	operator.press("7")
-	operator.see("hypervisor nuc: hold true", "u undo")
+	operator.see("hypervisor nuc held", "u undo")
 	operator.press("down", "down")
 	operator.gone("u undo") // what was edited, only an admin undoes
 	operator.press("u")
