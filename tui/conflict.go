@@ -28,6 +28,15 @@ func newConflictBox(f *form, err *model.ConflictError, now *model.State) *confli
 	return c
 }
 
+// again is the box once the others have saved again, or have removed it.
+func (c *conflictBox) again(version uint64, who string, now *model.State) *conflictBox {
+	err := *c.err
+	if version > err.Version {
+		err.Version, err.Who = version, who
+	}
+	return newConflictBox(c.f, &err, now)
+}
+
 func (c *conflictBox) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
 	case "esc":

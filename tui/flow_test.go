@@ -86,14 +86,18 @@ func TestConflict(t *testing.T) {
 			d.see("changed by grace in revision 9")
 			d.press("ctrl+s")
 			d.see("grace changed media in revision 9", "theirs 2", "yours media-x")
+			if _, err := lab.commit("ada", "vm edit media --cpus 3", 0, changeVM("media", func(v *model.VM) { v.CPUs = 3 })); err != nil {
+				t.Fatal(err)
+			}
+			d.see("ada changed media in revision 10", "theirs 3", "yours media-x")
 			d.press(choice)
 			if choice == "t" {
 				d.gone("media-x")
 				d.see("change nothing")
 				return
 			}
-			d.see("Edit VM media, revision 10")
-			if vm := lab.State().VMs["media"]; vm.CPUs != 2 || vm.Role != "media-x" {
+			d.see("Edit VM media, revision 11")
+			if vm := lab.State().VMs["media"]; vm.CPUs != 3 || vm.Role != "media-x" {
 				t.Errorf("saved %d CPUs and role %q: their other changes stay", vm.CPUs, vm.Role)
 			}
 		})

@@ -192,7 +192,8 @@ func (f *form) changed(a *app) tea.Cmd {
 
 func (f *form) preview(a *app) tea.Cmd {
 	serial, edit := f.serial, f.edit(f.values(), 0)
-	rival, stale := f.stale(a.cache.state)
+	now := a.cache.state
+	rival, stale := f.stale(now)
 	return a.async(func(context.Context) done {
 		impacts, err := a.lab.Preview(edit)
 		editor := ""
@@ -201,6 +202,9 @@ func (f *form) preview(a *app) tea.Cmd {
 		}
 		return func(a *app) tea.Cmd {
 			f.rival, f.editor = rival, editor
+			if c, asked := a.overlay.(*conflictBox); asked && c.f == f && stale && now.Revision > c.now.Revision {
+				a.overlay = c.again(rival, editor, now)
+			}
 			if serial == f.serial {
 				f.known, f.impacts = serial, impacts
 				f.blame(err)
