@@ -17,7 +17,7 @@ const (
 // Audited is one entry of the audit: who did what, or was refused. What is the
 // same again within an hour is counted in the entry that there is.
 type Audited struct {
-	Number  uint64    `json:"number"`            // grows with every entry
+	Number  uint64    `json:"number"`            // grows with every entry; one that is counted on gets a new one
 	Time    time.Time `json:"time"`              // UTC, of the first
 	Kind    AuditKind `json:"kind"`              //
 	Who     string    `json:"who"`               // a user, "agent NAME", "invite of NAME", or "stranger"

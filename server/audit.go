@@ -147,7 +147,7 @@ func (a *audit) settle() {
 		}
 	}
 	a.retired = nil
-	slices.SortFunc(dirty, func(x, y *auditEntry) int { return x.Time.Compare(y.Time) })
+	slices.SortFunc(dirty, func(x, y *auditEntry) int { return x.Last.Compare(y.Last) })
 	copies := make([]*model.Audited, len(dirty))
 	for i, e := range dirty {
 		one := e.Audited

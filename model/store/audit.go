@@ -31,7 +31,8 @@ func auditRing(e model.Audited) (name []byte, kept int) {
 }
 
 // WriteAudit writes entries in one transaction. Those without a number are new
-// and get one; the others replace what they were.
+// and get one; the others replace what they were under a new one, so that what
+// was done last is the newest.
 func (s *Store) WriteAudit(entries []*model.Audited) error {
 	if len(entries) == 0 {
 		return nil
@@ -51,6 +52,13 @@ func (s *Store) WriteAudit(entries []*model.Audited) error {
 				}
 			} else if b.Get(key(e.Number)) == nil {
 				continue // it has left the ring meanwhile
+			} else {
+				if err := b.Delete(key(e.Number)); err != nil {
+					return err
+				}
+				if numbers[i], err = root.NextSequence(); err != nil {
+					return err
+				}
 			}
 			written := *e
 			written.Number = numbers[i]

@@ -31,14 +31,14 @@ func TestAuditIsReadNewestFirstAndCountsOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := s.Audit(0, 10)
-	if err != nil || len(all) != 3 || all[0].What != "vm list" || all[1].Count != 7 || all[2].Kind != model.AuditConnected {
+	if err != nil || len(all) != 3 || all[0].Count != 7 || all[1].What != "vm list" || all[2].Kind != model.AuditConnected {
 		t.Fatalf("%v %+v", err, all)
 	}
 	older, err := s.Audit(all[1].Number, 10)
 	if err != nil || len(older) != 1 || older[0].Number != all[2].Number {
 		t.Errorf("%v %+v", err, older)
 	}
-	if one, _ := s.Audit(0, 1); len(one) != 1 || one[0].What != "vm list" {
+	if one, _ := s.Audit(0, 1); len(one) != 1 || one[0].Count != 7 {
 		t.Errorf("%+v", one)
 	}
 }
