@@ -53,8 +53,8 @@ func TestAuditSaysWhoDidWhat(t *testing.T) {
 		got := l.audited()
 		for _, want := range []string{
 			"connected vera connected with vera x2",
-			"denied vera hypervisor remove: needs admin x2",
-			"did vera hypervisor remove, status 1 x2",
+			"denied vera hypervisor remove box: needs admin x2",
+			"did vera hypervisor remove box, status 1 x2",
 			"did " + admin + " vm list x1",
 			"refused stranger unknown key x1",
 			"connected invite of box connected with its key x1",
@@ -72,6 +72,23 @@ func TestAuditSaysWhoDidWhat(t *testing.T) {
 	}
 	if out, _, status := l.run("history --audit"); status != 0 || !strings.Contains(out, "refused: unknown key") {
 		t.Errorf("status %d: %s", status, out)
+	}
+}
+
+// A command is noted with what it names, and with nothing that may be secret.
+func TestCommandsAreNotedWithWhatTheyName(t *testing.T) {
+	l := startLab(t)
+	l.commit(model.Edits(model.Add(sandbox("box")), model.Add(sandbox("rack"))))
+	for want, given := range map[string]string{
+		"undo 7":                   "undo 7 --yes",
+		"hypervisor edit box":      "hypervisor edit --yes box",
+		"hypervisor edit":          "hypervisor edit --network box",
+		"hypervisor hold box rack": "hypervisor hold --policy=auto box other rack",
+		"outlet edit":              "outlet edit plug --password rack",
+	} {
+		if got := noted(strings.Fields(given), l.admin().State()); got != want {
+			t.Errorf("%q is noted as %q", given, got)
+		}
 	}
 }
 

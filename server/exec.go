@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,8 +35,7 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 	var helpers sync.WaitGroup
 	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, cancel) })
 
-	// The words may hold secrets: the command is noted by its first two.
-	words := strings.Join(args[:min(len(args), 2)], " ")
+	words := noted(args, lab.State())
 	lab.doing = firstLineOf(words)
 	defer s.live.doing(visitorOf(sess.Context()), lab.doing)()
 	start := time.Now()
@@ -68,6 +68,37 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 	cancel()
 	stopped()
 	helpers.Wait()
+}
+
+// mostNamed is how many things are named of a command that is noted.
+const mostNamed = 3
+
+// noted are the words that a command is noted by: its first two, and what it
+// names of the lab. Others, and whatever a flag is given, may be secrets.
+func noted(args []string, st *model.State) string {
+	words := slices.Clone(args[:min(len(args), 2)])
+	for n := 2; n < len(args) && len(words) < 2+mostNamed; n++ {
+		switch arg := args[n]; {
+		case arg == "-y", arg == "--yes":
+		case strings.HasPrefix(arg, "-"):
+			if !strings.Contains(arg, "=") {
+				n++ // its value
+			}
+		case isThing(st, arg):
+			words = append(words, arg)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func isThing(st *model.State, name string) bool {
+	return slices.ContainsFunc([]model.Kind{
+		model.KindVM, model.KindHypervisor, model.KindOutlet, model.KindImage, model.KindProfile,
+		model.KindShare, model.KindRole, model.KindUser, model.KindSaltMaster,
+	}, func(kind model.Kind) bool {
+		_, there := st.Get(model.Ref{Kind: kind, Name: name})
+		return there
+	})
 }
 
 func withStatus(command string, code int) string {
