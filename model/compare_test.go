@@ -33,7 +33,7 @@ func TestPreview(t *testing.T) {
 		{"rebuild", lab(), web(func(v *model.VM) { v.Rebuild++ }), []string{"thinkpad: web is recreated (rebuild) and its root disk is lost"}},
 		{"move", lab(), web(func(v *model.VM) { v.Hypervisor = "desktop" }), []string{
 			"desktop: web is created",
-			"thinkpad: web leaves this hypervisor (hypervisor) and its root and extra disks are lost; is made anew on desktop",
+			"thinkpad: web leaves this hypervisor and its root and extra disks are lost; is made anew on desktop",
 		}},
 		{"no extra disk", lab(), web(func(v *model.VM) { v.ExtraDiskGiB = 0 }), []string{"thinkpad: web is restarted (extra disk) and its extra disk is lost"}},
 		{"another pool", lab(), web(func(v *model.VM) { v.ExtraPool = "storage" }), []string{"thinkpad: web is restarted (extra pool) and its extra disk is lost"}},

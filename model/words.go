@@ -64,7 +64,7 @@ func (i Impact) moves() bool {
 func (i Impact) why() []string {
 	var words []string
 	for _, f := range i.Fields {
-		if i.Action != ActionCreate && (f != "running" || i.Action != ActionStart && i.Action != ActionStop) {
+		if i.Action != ActionCreate && f != "hypervisor" && (f != "running" || i.Action != ActionStart && i.Action != ActionStop) {
 			words = append(words, FieldWord(f))
 		}
 	}
