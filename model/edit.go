@@ -105,21 +105,21 @@ func (r Ref) words() string {
 	if r.Kind == KindSettings {
 		return r.Kind.Word()
 	}
-	return fmt.Sprintf("%s %q", r.Kind.Word(), r.Name)
+	return fmt.Sprintf("%s %q", r.Kind.Word(), clip(r.Name))
 }
 
 // NotFoundError says that something does not exist.
 type NotFoundError struct{ Ref Ref }
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("there is no %s named %q", e.Ref.Kind.Word(), e.Ref.Name)
+	return fmt.Sprintf("there is no %s named %q", e.Ref.Kind.Word(), clip(e.Ref.Name))
 }
 
 // ExistsError says that a name is taken.
 type ExistsError struct{ Ref Ref }
 
 func (e *ExistsError) Error() string {
-	return fmt.Sprintf("there is already %s named %q", e.Ref.Kind.a(), e.Ref.Name)
+	return fmt.Sprintf("there is already %s named %q", e.Ref.Kind.a(), clip(e.Ref.Name))
 }
 
 // ConflictError says that an object was changed since the version that an edit

@@ -140,7 +140,7 @@ func (c vmChecker) references(vm VM) {
 		}
 	}
 	host := HostName(vm.Name, vm.Hypervisor)
-	if len(host) > maxHostName {
+	if isLabel(vm.Name) && len(host) > maxHostName {
 		c.rule(false, "name", vm.Name, fmt.Sprintf("gives the guest the host name %s, which is %d bytes; at most %d are possible", host, len(host), maxHostName))
 	}
 	if other, taken := c.hosts[host]; taken {

@@ -353,6 +353,24 @@ func TestFollow(t *testing.T) {
 }
 
 // TestHuge: what is far too much is refused, and not repeated.
+// A name that is too long is cut wherever an error says it.
+func TestLongNamesAreCut(t *testing.T) {
+	lab := openLab(t)
+	fill(t, lab, 1)
+	long := strings.Repeat("n", 300)
+	for _, argv := range [][]string{{"vm", "add", long, "--image", long}, {"vm", "show", long}, {"image", "add", long, "--path", long}} {
+		_, errs, _ := run(t, lab, argv...)
+		if !strings.Contains(errs, "nnn…") || strings.Contains(errs, long[:101]) {
+			t.Errorf("%v: %s", argv[:2], errs)
+		}
+	}
+	run(t, lab, "user", "add", "ann")
+	run(t, lab, "key", "add", "ann", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f "+long[:200])
+	if out, _, _ := run(t, lab, "key", "list", "ann"); !strings.Contains(out, "nnn…") || strings.Contains(out, long[:41]) {
+		t.Error(out)
+	}
+}
+
 func TestHuge(t *testing.T) {
 	lab := openLab(t)
 	fill(t, lab, 1)

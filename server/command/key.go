@@ -44,7 +44,7 @@ func listKeys(s *session) *cobra.Command {
 			for _, k := range s.state().Users[name].Keys {
 				keys = append(keys, keyJSON{name, k})
 				kind, _, _ := strings.Cut(k.PublicKey, " ")
-				t.add(cell{text: name}, cell{text: k.Name}, cell{text: kind}, cell{text: k.Fingerprint}, s.optionsCell(k), cell{text: s.age(k.Added)})
+				t.add(cell{text: name}, cell{text: cut(k.Name, 40)}, cell{text: kind}, cell{text: k.Fingerprint}, s.optionsCell(k), cell{text: s.age(k.Added)})
 			}
 		}
 		switch {
