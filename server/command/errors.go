@@ -97,6 +97,7 @@ func (s *session) hint(err error) string {
 		exists  *model.ExistsError
 		moved   *model.ConflictError
 		field   *model.FieldError
+		used    *model.ReferencedError
 	)
 	switch {
 	case errors.As(err, &advised):
@@ -112,6 +113,10 @@ func (s *session) hint(err error) string {
 	case errors.As(err, &field):
 		if near := nearest(field.Value, s.names(fieldKinds[field.Field])); len(near) > 0 && !slices.Contains(near, field.Value) {
 			return "did you mean " + orList(near) + "?"
+		}
+	case errors.As(err, &used):
+		if at := slices.IndexFunc(used.By, func(r model.Ref) bool { return r.Kind == model.KindVM }); at >= 0 && used.Ref.Kind == model.KindImage {
+			return fmt.Sprintf("give each VM another image first, such as: vm edit %s --image NAME; or remove the VM", shellQuote(used.By[at].Name))
 		}
 	case errors.As(err, &moved):
 		if verb := command(moved.Ref.Kind); verb != "" {
