@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -191,6 +192,20 @@ func (r *reconciler) lose() error {
 	return nil
 }
 
+// agentComes says what brings the agent of a hypervisor, for one that is missed.
+func agentComes(state *model.State, h model.Hypervisor) string {
+	_, joined := state.Agents[h.Name]
+	switch {
+	case !joined:
+		return fmt.Sprintf("it has never joined: `agent invite %s`", h.Name)
+	case h.PowerWanted == model.PowerWantedOn:
+		return fmt.Sprintf("it comes once the machine has booted: `power status %s`", h.Name)
+	case len(h.Outlets) > 0:
+		return fmt.Sprintf("if the machine is off, `power on %s`", h.Name)
+	}
+	return "see that the machine is on, and that the agent runs there"
+}
+
 // asked starts a run for a person, without any pause.
 func (r *reconciler) asked(ctx context.Context, kind model.RunKind) (model.Run, error) {
 	state := r.s.store.State()
@@ -209,7 +224,7 @@ func (r *reconciler) asked(ctx context.Context, kind model.RunKind) (model.Run, 
 	case h.Hold && kind == model.RunApply:
 		return model.Run{}, r.errorf("it is held: `release %s` first", r.name)
 	case r.conn == nil:
-		return model.Run{}, r.errorf("its agent is not connected")
+		return model.Run{}, r.errorf("its agent is not connected: %s", agentComes(state, h))
 	case r.incomplete != "":
 		return model.Run{}, r.errorf("%s", r.incomplete)
 	}

@@ -12,6 +12,24 @@ import (
 	"homelab/model"
 )
 
+// Who asks for a run of a machine whose agent is away is told what brings it.
+func TestAgentComes(t *testing.T) {
+	joined := &model.State{Agents: map[string]model.Agent{"box": {Hypervisor: "box"}}}
+	for want, c := range map[string]struct {
+		state *model.State
+		h     model.Hypervisor
+	}{
+		"`agent invite box`": {&model.State{}, model.Hypervisor{Name: "box", PowerWanted: model.PowerWantedOn}},
+		"`power status box`": {joined, model.Hypervisor{Name: "box", PowerWanted: model.PowerWantedOn}},
+		"`power on box`":     {joined, model.Hypervisor{Name: "box", PowerWanted: model.PowerWantedOff, Outlets: []string{"plug"}}},
+		"the machine is on":  {joined, model.Hypervisor{Name: "box", PowerWanted: model.PowerWantedNone}},
+	} {
+		if got := agentComes(c.state, c.h); !strings.Contains(got, want) {
+			t.Errorf("%q does not say %q", got, want)
+		}
+	}
+}
+
 // withVMs is a sandbox hypervisor with VMs.
 func withVMs(name string, n int) model.Edit {
 	edits := []model.Edit{model.Add(sandbox(name)), model.Add(model.Image{Name: "img", Path: "/img"})}
