@@ -298,7 +298,7 @@ func (s *session) ended(run model.Run, quiet bool) error {
 	var text string
 	switch run.State {
 	case model.RunNoop:
-		text = "nothing to change"
+		text = fmt.Sprintf("nothing to change, so run %d is not kept", run.ID)
 	case model.RunSucceeded:
 		text = fmt.Sprintf("run %d succeeded: %s", run.ID, summary(run))
 		if run.Kind == model.RunPlan {
