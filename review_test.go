@@ -83,7 +83,7 @@ func TestPlansThatWait(t *testing.T) {
 	if got := l.runState(first); got != "superseded" {
 		t.Errorf("the run of the plan before is %s", got)
 	}
-	if _, err := l.ssh(nil, "approve", fmt.Sprint(first), "--yes"); err == nil || !strings.Contains(err.Error(), "does not wait for approval: it is superseded") {
+	if _, err := l.ssh(nil, "approve", fmt.Sprint(first), "--yes"); err == nil || !strings.Contains(err.Error(), "does not wait for approval: it was superseded") {
 		t.Errorf("approval of the plan before: %v", err)
 	}
 	l.must("approve", fmt.Sprint(second), "--yes")
