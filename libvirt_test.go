@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 type bench struct {
 	*lab
 	uri        string
+	run        string // libvirt's folder of what runs
 	pool       string // folder of pool "default"
 	hypervisor string
 	image      string // whose volumes are the bench's
@@ -33,7 +36,7 @@ func newBenchOf(t testing.TB, hypervisor, image string) *bench {
 	if uri == "" || rc == "" || guest == "" {
 		t.Skip("needs libvirt: run .ci/libvirt FOLDER as root and set HOMELAB_LIBVIRT_URI, HOMELAB_LIBVIRT_TERRAFORMRC=FOLDER/terraformrc and HOMELAB_LIBVIRT_GUEST=FOLDER/guest.qcow2")
 	}
-	b := &bench{uri: uri, hypervisor: hypervisor, image: image}
+	b := &bench{uri: uri, run: "/run/libvirt", hypervisor: hypervisor, image: image}
 	b.lab = newLab(t, "TF_CLI_CONFIG_FILE="+rc, "LIBVIRT_DEFAULT_URI="+uri)
 	b.pool = filepath.Join(b.dir, "pool")
 	if _, rest, ok := strings.Cut(b.tryVirsh("pool-dumpxml", "default"), "<path>"); ok { // this machine's own
@@ -81,7 +84,7 @@ func (b *bench) virsh(args ...string) string {
 // domain identifies one start of one domain: its UUID and QEMU's process.
 func (b *bench) domain(name string) string {
 	b.t.Helper()
-	pid, err := os.ReadFile("/run/libvirt/qemu/" + name + ".pid")
+	pid, err := os.ReadFile(filepath.Join(b.run, "qemu", name+".pid"))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -114,16 +117,16 @@ func (b *bench) console(domain string) guestReport {
 				return
 			}
 		}
-		failed <- fmt.Errorf("console ended: %w", s.Err())
+		failed <- fmt.Errorf("the console of %s ended: %w", domain, cmp.Or(s.Err(), io.EOF))
 	}()
 	defer tty.Close()
 	select {
 	case g := <-found:
 		return g
 	case err := <-failed:
-		b.t.Fatal(err)
+		b.t.Fatalf("%v%s", err, b.logs())
 	case <-time.After(90 * time.Second):
-		b.t.Fatalf("%s said nothing on its console", domain)
+		b.t.Fatalf("%s said nothing on its console%s", domain, b.logs())
 	}
 	return guestReport{}
 }

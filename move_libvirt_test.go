@@ -2,31 +2,32 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"homelab/model"
 )
 
 // TestLibvirtMove moves a real guest with both its disks to another agent: what it
-// has written is there, and the old copy is gone when it is up. Both agents work
-// on this machine's libvirt, where names tell their volumes apart.
+// has written is there, and the old copy is gone when it is up. The other agent has
+// a libvirt of its own: it takes every guest with a VM's ID for that VM's.
 func TestLibvirtMove(t *testing.T) {
 	b := newBenchOf(t, "movefrom", "moveguest")
-	there := *b
-	there.hypervisor = "moveto"
-	there.clean()
-	t.Cleanup(there.clean)
+	there := b.another("moveto")
 	b.must("image", "add", "moveguest", "--path", os.Getenv("HOMELAB_LIBVIRT_GUEST"))
-	for _, name := range []string{"movefrom", "moveto"} {
-		b.must("hypervisor", "add", name, "--network", "macvtap:enp0s20f0u4")
-		b.must("pool", "edit", name, "default", "--path", b.pool)
+	for _, b := range []*bench{b, there} {
+		b.must("hypervisor", "add", b.hypervisor, "--network", "macvtap:enp0s20f0u4")
+		b.must("pool", "edit", b.hypervisor, "default", "--path", b.pool)
 	}
 	b.must("vm", "add", "web", "--hypervisor", "movefrom", "--image", "moveguest", "--memory", "160MiB", "--extra-disk", "1GiB", "--protected")
 	b.join("movefrom", "")
-	b.join("moveto", "")
+	there.join("moveto", "")
 	b.inSync("movefrom", 3*time.Minute)
 	if g := b.console("web_on_movefrom"); g.boots != "1" || g.extra != "1" {
 		t.Fatalf("before: %+v", g)
@@ -47,10 +48,11 @@ func TestLibvirtMove(t *testing.T) {
 	out := b.must("vm", "move", "web", "--to", "moveto", "--yes")
 	t.Logf("%s", out)
 	// The count of boots lies on the disks: it is the marker.
-	g := b.console("web_on_moveto")
+	g := there.console("web_on_moveto")
 	if g.boots != "3" || g.extra != "3" || g.name == "" {
 		t.Fatalf("after: %+v", g)
 	}
+	started := there.domain("web_on_moveto")
 	b.eventually("the old copy is gone", 2*time.Minute, func() error {
 		for _, path := range []string{old, old + "_extra"} {
 			if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
@@ -62,10 +64,75 @@ func TestLibvirtMove(t *testing.T) {
 		}
 		return nil
 	})
-	if out, err := exec.Command("qemu-img", "check", "-U", filepath.Join(b.pool, "web_on_moveto")).CombinedOutput(); err != nil {
+	if out, err := exec.Command("qemu-img", "check", "-U", filepath.Join(there.pool, "web_on_moveto")).CombinedOutput(); err != nil {
 		t.Errorf("the disk: %v\n%s", err, out)
 	}
 	b.inSync("movefrom", time.Minute)
 	b.inSync("moveto", time.Minute)
+	if now := there.domain("web_on_moveto"); now != started {
+		t.Errorf("the guest was started again: %s, then %s", started, now)
+	}
+	if runs := b.must("run", "list"); strings.Contains(runs, string(model.RunFailed)) {
+		t.Errorf("a run failed:\n%s", runs)
+	}
 	b.must("vm", "unprotect", "web", "--yes")
+}
+
+// another is a second machine for the same lab: a libvirt in a mount namespace, with
+// folders of its own in place of the machine's, and an agent that runs in there.
+func (b *bench) another(hypervisor string) *bench {
+	b.t.Helper()
+	dir := filepath.Join(b.dir, hypervisor)
+	script := "set -e\n"
+	for of, from := range map[string]string{"run": "/run/libvirt", "lib": "/var/lib/libvirt", "etc": "/etc/libvirt"} {
+		if err := os.MkdirAll(filepath.Join(dir, of), 0o755); err != nil {
+			b.t.Fatal(err)
+		}
+		script += fmt.Sprintf("mount --bind %s/%s %s\n", dir, of, from)
+	}
+	for _, conf := range []string{"libvirtd.conf", "qemu.conf"} {
+		text, err := os.ReadFile("/etc/libvirt/" + conf)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "etc", conf), text, 0o600)
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	daemon := exec.Command("unshare", "--mount", "sh", "-c", script+"exec libvirtd --pid-file "+dir+"/libvirtd.pid")
+	log, err := os.Create(filepath.Join(b.dir, "libvirtd.log"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	daemon.Stdout, daemon.Stderr = log, log
+	if err := daemon.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() {
+		_ = daemon.Process.Signal(syscall.SIGTERM)
+		_ = daemon.Wait()
+		log.Close()
+	})
+
+	l, there := *b.lab, *b
+	there.lab, there.hypervisor, there.pool = &l, hypervisor, filepath.Join(dir, "pool")
+	there.run = filepath.Join(dir, "run")
+	there.uri = "qemu:///system?socket=" + there.run + "/libvirt-sock"
+	bin, err := binary()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	l.bin = filepath.Join(dir, "homelab")
+	inside := fmt.Sprintf("#!/bin/sh\nexec nsenter --mount=/proc/%d/ns/mnt %s \"$@\"\n", daemon.Process.Pid, bin)
+	if err := os.WriteFile(l.bin, []byte(inside), 0o700); err != nil {
+		b.t.Fatal(err)
+	}
+	b.eventually("the other libvirt answers", 20*time.Second, func() error {
+		if out := there.tryVirsh("list"); out != "" {
+			return errors.New(out)
+		}
+		return nil
+	})
+	b.t.Cleanup(there.clean)
+	return &there
 }
