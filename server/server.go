@@ -33,6 +33,7 @@ import (
 	"homelab/model/store"
 	"homelab/power"
 	"homelab/server/command"
+	"homelab/server/console"
 	"homelab/tui"
 )
 
@@ -74,7 +75,7 @@ type Server struct {
 	observed   *observed
 	editors    editors
 	agents     *agents
-	consoles   *consoles
+	consoles   *console.Consoles
 	moves      *moves
 	ingest     *ingest
 	outlets    *outlets
@@ -146,7 +147,7 @@ func New(opts Options) (*Server, error) {
 	s.editors.hub = st.Hub()
 	s.agents = newAgents(s)
 	s.moves = newMoves(s)
-	s.consoles = &consoles{agents: s.agents, by: map[string]*console{}}
+	s.consoles = console.New(s.agents.openConsole)
 	s.binaries = &binaries{dir: filepath.Join(opts.Data, "binaries")}
 	s.ingest = newIngest(st, s.runEnded)
 	s.meters = newMeters(s)

@@ -228,45 +228,6 @@ func TestConsoleDemoted(t *testing.T) {
 	}
 }
 
-// A viewer who does not read delays neither the guest nor another viewer, and
-// without a terminal the console is watched as it is.
-func TestConsoleSlowViewer(t *testing.T) {
-	l, _, consoles, _ := consoleLab(t)
-	stuck, wrote := newViewer("stuck", false, model.Terminal{Size: func() (int, int) { return 80, 24 }}), make(chan struct{})
-	one := l.srv.consoles.enter(l.srv.store.State().VMs["web"], stuck) // and never takes anything
-	guest := <-consoles
-	client := l.dial(l.key)
-	s, err := client.NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	reads := &text{}
-	s.Stdout = reads
-	if err := s.Start("console web --watch"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "somebody watches", func() bool { one.mu.Lock(); defer one.mu.Unlock(); return len(one.viewers) == 2 })
-	go func() {
-		line := []byte(strings.Repeat("x", 1022) + "\r\n")
-		for range 3 * viewerBuffer / len(line) {
-			_, _ = guest.Write(line)
-		}
-		fmt.Fprint(guest, "the end")
-		close(wrote)
-	}()
-	<-wrote
-	eventually(t, "the other reads to the end", reads.has("the end"))
-	if strings.Contains(reads.b.String(), "homelab:") {
-		t.Error("without a terminal there is more than the guest said")
-	}
-	if p := stuck.take(); len(p) > viewerBuffer+1024 || !bytes.Contains(p, []byte("your terminal is slow")) {
-		t.Errorf("%d bytes waited", len(p))
-	}
-	l.srv.consoles.leave(one, stuck)
-	client.Close()
-	eventually(t, "the channel is closed", guest.heard.ended)
-}
-
 // The dashboard lends its terminal, loses no key, and is back where it was.
 func TestConsoleOfDashboard(t *testing.T) {
 	l, _, consoles, _ := consoleLab(t)

@@ -1,4 +1,4 @@
-package server
+package console
 
 import (
 	"bytes"
@@ -55,11 +55,11 @@ func (v *viewer) put(p []byte) {
 // note tells the viewer something that the guest does not say.
 func (v *viewer) note(text string) {
 	if !v.bare {
-		v.put(consoleNote(text))
+		v.put(aside(text))
 	}
 }
 
-func consoleNote(text string) []byte { return []byte("\r\n[homelab: " + text + "]\r\n") }
+func aside(text string) []byte { return []byte("\r\n[homelab: " + text + "]\r\n") }
 
 // refuse says why what the viewer types is lost: in words now and then, else by
 // the bell.
@@ -83,7 +83,7 @@ func (v *viewer) take() []byte {
 	defer v.mu.Unlock()
 	p := v.buf
 	if v.missed && !v.bare {
-		p = append(consoleNote("your terminal is slow: some of what the guest said is missing here"), p...)
+		p = append(aside("your terminal is slow: some of what the guest said is missing here"), p...)
 	}
 	v.buf, v.missed = nil, false
 	v.drawn = v.drawn || bytes.ContainsRune(p, 0x1b)
@@ -110,9 +110,11 @@ func (v *viewer) sane() []byte {
 // errLeft ends a viewer who has asked for it.
 var errLeft = errors.New("left")
 
-// attach shows a VM's console on a terminal until the person leaves, or the
-// console ends, and why is told. May is asked all the time.
-func (c *consoles) attach(ctx context.Context, vm model.VM, v *viewer, t model.Terminal, may func() error) (why string, err error) {
+// Attach shows a VM's console on a person's terminal until the person leaves, or
+// the console ends, and why is told. Who does not only watch has the keyboard if
+// nobody else has it. May is asked all the time; its error ends it.
+func (c *Consoles) Attach(ctx context.Context, vm model.VM, who string, watch bool, t model.Terminal, may func() error) (why string, err error) {
+	v := newViewer(who, !watch, t)
 	one := c.enter(vm, v)
 	defer c.leave(one, v)
 	defer func() { _, _ = t.Out.Write(v.sane()) }()

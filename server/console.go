@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	gossh "golang.org/x/crypto/ssh"
+
+	"homelab/agent/wire"
 	"homelab/model"
+	"homelab/server/console"
 )
 
 // Console attaches a terminal to the serial console of a VM's guest until the
@@ -28,7 +32,20 @@ func (l *lab) Console(ctx context.Context, name string, watch bool, t model.Term
 	who := l.User().Name
 	log := l.s.log.With("user", who, "vm", name, "hypervisor", vm.Hypervisor)
 	log.Info("console attached", "watch", watch)
-	why, err = l.s.consoles.attach(ctx, vm, newViewer(who, !watch, t), t, may)
+	why, err = l.s.consoles.Attach(ctx, vm, who, watch, t, may)
 	log.Info("console left", "why", why, "error", err)
 	return why, err
+}
+
+// openConsole attaches to the console of a VM's guest through its agent.
+func (a *agents) openConsole(ctx context.Context, vm model.VM) (console.Channel, error) {
+	conn := a.get(vm.Hypervisor)
+	if conn == nil {
+		return nil, fmt.Errorf("the agent of %s is not connected", vm.Hypervisor)
+	}
+	ch, err := conn.channel(ctx, wire.ChannelConsole, gossh.Marshal(wire.ConsoleOpen{VM: vm.ID}))
+	if err != nil {
+		return nil, err // and no channel that is nil and yet none
+	}
+	return ch, nil
 }

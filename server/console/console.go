@@ -1,4 +1,12 @@
-package server
+// Package console shares the serial consoles of guests among people: all who watch
+// one see the same, one of them has the keyboard, and Ctrl-] begins what is said to
+// the server.
+//
+// It promises that a person who does not read holds up neither the guest nor the
+// others, and that a terminal is left as it was found.
+//
+// It does not know how a guest is reached, nor who may do so.
+package console
 
 import (
 	"bytes"
@@ -9,25 +17,34 @@ import (
 	"sync"
 	"time"
 
-	gossh "golang.org/x/crypto/ssh"
-
-	"homelab/agent/wire"
 	"homelab/model"
 )
 
 const (
-	consoleTime   = 25 * time.Second // to open one, libvirt's calls included
-	consoleRecent = 8 << 10          // bytes that somebody who joins is shown
-	consoleTyped  = 64               // pieces that may wait for a guest that reads nothing
+	openTime   = 25 * time.Second // to open one, libvirt's calls included
+	keepRecent = 8 << 10          // bytes that somebody who joins is shown
+	keepTyped  = 64               // pieces that may wait for a guest that reads nothing
 )
 
-// consoles are those that people are attached to. All who watch a guest share
-// one channel to its agent; it is closed when the last of them has left.
-type consoles struct {
-	agents *agents
+// Channel passes bytes between a guest and its viewers. At its end Stderr says why
+// the guest ended it; nothing if it was not the guest.
+type Channel interface {
+	io.ReadWriteCloser
+	Stderr() io.ReadWriter
+}
+
+// Consoles are those that people are attached to. All who watch a guest share
+// one channel to it; it is closed when the last of them has left.
+type Consoles struct {
+	open func(context.Context, model.VM) (Channel, error)
 
 	mu sync.Mutex
 	by map[string]*console // by the VM's ID
+}
+
+// New makes consoles of guests that open reaches.
+func New(open func(context.Context, model.VM) (Channel, error)) *Consoles {
+	return &Consoles{open: open, by: map[string]*console{}}
 }
 
 // console is one guest's: what it says goes to all viewers, what the one who
@@ -48,13 +65,13 @@ type console struct {
 }
 
 // enter attaches a viewer, and opens the console if it is the first.
-func (c *consoles) enter(vm model.VM, v *viewer) *console {
+func (c *Consoles) enter(vm model.VM, v *viewer) *console {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	one := c.by[vm.ID]
 	if one == nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		one = &console{vm: vm, typed: make(chan []byte, consoleTyped), ended: make(chan struct{}), cancel: cancel}
+		one = &console{vm: vm, typed: make(chan []byte, keepTyped), ended: make(chan struct{}), cancel: cancel}
 		c.by[vm.ID] = one
 		go c.run(ctx, one) // ends with the console, or when the last viewer has left
 	}
@@ -63,7 +80,7 @@ func (c *consoles) enter(vm model.VM, v *viewer) *console {
 }
 
 // leave lets go of a viewer, and of the console after the last.
-func (c *consoles) leave(one *console, v *viewer) {
+func (c *Consoles) leave(one *console, v *viewer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if one.leave(v) {
@@ -72,7 +89,7 @@ func (c *consoles) leave(one *console, v *viewer) {
 }
 
 // forget lets nobody join a console any more and ends it.
-func (c *consoles) forget(one *console) {
+func (c *Consoles) forget(one *console) {
 	if c.by[one.vm.ID] == one {
 		delete(c.by, one.vm.ID)
 	}
@@ -80,7 +97,7 @@ func (c *consoles) forget(one *console) {
 }
 
 // run opens a console and hands out what it says until it ends.
-func (c *consoles) run(ctx context.Context, one *console) {
+func (c *Consoles) run(ctx context.Context, one *console) {
 	one.why, one.err = c.pass(ctx, one)
 	c.mu.Lock()
 	c.forget(one)
@@ -88,14 +105,10 @@ func (c *consoles) run(ctx context.Context, one *console) {
 	close(one.ended)
 }
 
-func (c *consoles) pass(ctx context.Context, one *console) (why string, err error) {
-	conn := c.agents.get(one.vm.Hypervisor)
-	if conn == nil {
-		return "", fmt.Errorf("the agent of %s is not connected", one.vm.Hypervisor)
-	}
-	opening, cancel := context.WithTimeout(ctx, consoleTime)
+func (c *Consoles) pass(ctx context.Context, one *console) (why string, err error) {
+	opening, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
-	ch, err := conn.channel(opening, wire.ChannelConsole, gossh.Marshal(wire.ConsoleOpen{VM: one.vm.ID}))
+	ch, err := c.open(opening, one.vm)
 	if err != nil {
 		return "", err
 	}
@@ -151,7 +164,7 @@ func (c *console) said(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.recent = append(c.recent, p...)
-	if more := len(c.recent) - consoleRecent; more > 0 {
+	if more := len(c.recent) - keepRecent; more > 0 {
 		c.recent = append(c.recent[:0], c.recent[more:]...)
 	}
 	for _, v := range c.viewers {

@@ -1,4 +1,4 @@
-package server
+package console
 
 // escapeKey begins what a person at a console says to the server and not to
 // the guest: Ctrl-], as in telnet and virsh.
