@@ -135,12 +135,13 @@ func powerSign(p model.Power) (string, string, ink) {
 	return signUnknown, "unknown", inkDim
 }
 
-// since says since when a hypervisor is in its phase.
-func since(l line, st model.HypervisorStatus, now time.Time) line {
-	if st.Since.IsZero() {
+// since says since when a hypervisor is in its phase, where there is room.
+func since(l line, st model.HypervisorStatus, now time.Time, w int) line {
+	words := " since " + moment(now, st.Since)
+	if st.Since.IsZero() || l.size()+width(words) > w {
 		return l
 	}
-	return append(l, span{" since " + moment(now, st.Since), inkDim})
+	return append(l, span{words, inkDim})
 }
 
 // agentWords says how a hypervisor's agent is.
@@ -165,29 +166,29 @@ func phaseLine(r *hvRow, now time.Time, w int) line {
 		return text(inkDim, signOff+" off")
 	case model.PhaseNew:
 		if st.Power == model.PowerOff {
-			return text(inkDim, signOff+" off, no agent yet")
+			return text(inkDim, signOff+either(w < 19, " off, new", " off, no agent yet"))
 		}
 		return text(inkDim, signNone+" no agent yet")
 	case model.PhaseOffline:
-		return since(text(inkWarn, signWarn+" agent offline"), st, now)
+		return since(text(inkWarn, signWarn+" agent offline"), st, now, w)
 	case model.PhaseStarting, model.PhaseStopping:
-		return since(text(inkBusy, signHalf+" "+string(st.Phase)), st, now)
+		return since(text(inkBusy, signHalf+" "+string(st.Phase)), st, now, w)
 	case model.PhaseConfiguring:
 		if c := st.Configured; c != nil {
-			return text(inkBusy, signHalf+" applied, "+c.String())
+			return text(inkBusy, signHalf+either(w < 29, " ", " applied, ")+c.String())
 		}
 	case model.PhaseHeld:
 		return text(inkWarn, signHalf+" held")
 	case model.PhaseDrifted:
 		return text(inkWarn, signWarn+" drifted: "+firstLine(st.Error))
 	case model.PhaseWaiting:
-		return text(inkWarn, signWarn+" waits for approval")
+		return text(inkWarn, signWarn+either(w < 20, " to be approved", " waits for approval"))
 	case model.PhaseIncomplete:
 		return text(inkBad, signFailed+" incomplete: "+firstLine(st.Error))
 	case model.PhaseRetrying:
-		l := text(inkBad, signFailed+" failed")
-		if !st.RetryAt.IsZero() {
-			l = append(l, span{", retries at " + moment(now, st.RetryAt), inkDim})
+		l, words := text(inkBad, signFailed+" failed"), ", retries "+moment(now, st.RetryAt)
+		if !st.RetryAt.IsZero() && l.size()+width(words) <= w {
+			l = append(l, span{words, inkDim})
 		}
 		return l
 	case model.PhaseApplying:

@@ -77,15 +77,12 @@ func (c *chooser) draw(_ *app, w, h int) (string, []line, ink) {
 	if len(body) > 0 {
 		body = append(body, nil)
 	}
-	c.y, c.h = len(body), max(min(h-len(body)-2, len(c.options)), 1)
+	whole := c.whole(w, h-len(body)-len(c.options)-2)
+	c.y, c.h = len(body), max(min(h-len(body)-2-len(whole), len(c.options)), 1)
 	c.top = max(min(c.top, c.sel), c.sel-c.h+1)
 	for i := c.top; i < min(c.top+c.h, len(c.options)); i++ {
 		o := c.options[i]
-		l := line{{either(i == c.sel, signChosen, " ") + " ", inkBusy}}
-		if o.key != "" {
-			l = append(l, span{o.key + "  ", inkKey})
-		}
-		l = append(l, span{o.label, inkText})
+		l := append(line{{either(i == c.sel, signChosen, " ") + " ", inkBusy}}, o.name()...)
 		if room := w - l.size() - 2; room > 8 {
 			l = spread(l, o.note.fit(min(o.note.size(), room)), w)
 		}
@@ -98,5 +95,32 @@ func (c *chooser) draw(_ *app, w, h int) (string, []line, ink) {
 	if more := len(c.options) - c.h; more > 0 {
 		foot = append(foot, span{"   ↑↓ " + strconv.Itoa(more) + " more", inkDim})
 	}
-	return c.title, append(body, nil, foot), inkRule
+	return c.title, append(append(body, whole...), nil, foot), inkRule
+}
+
+func (o option) name() line {
+	l := text(inkText, o.label)
+	if o.key != "" {
+		l = append(line{{o.key + "  ", inkKey}}, l...)
+	}
+	return l
+}
+
+// whole says the note of the chosen option whole, in as many of h lines as the
+// longest note needs; none where all fit beside their options.
+func (c *chooser) whole(w, h int) []line {
+	rows := 0
+	for _, o := range c.options {
+		if o.name().size()+o.note.size()+4 > w {
+			rows = max(rows, 1+len(wrap(textOf([]line{o.note}), w)))
+		}
+	}
+	if rows == 0 || rows > h {
+		return nil
+	}
+	out := make([]line, rows)
+	for i, t := range wrap(textOf([]line{c.options[c.sel].note}), w) {
+		out[i+1] = text(inkDim, t)
+	}
+	return out
 }

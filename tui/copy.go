@@ -115,8 +115,8 @@ func vmCopies(a *app, vm *vmRow) []copied {
 		out = append(out, copied{label: "the address", text: ip})
 	}
 	return append(out,
-		copied{label: "the command that shows it", text: a.command("vm", "show", vm.Name)},
-		copied{label: "the command that opens it here", text: strings.Replace(a.command("open", "vm", vm.Name), "ssh", "ssh -t", 1)},
+		copied{label: "the command to show it", text: a.command("vm", "show", vm.Name)},
+		copied{label: "the command to open it here", text: strings.Replace(a.command("open", "vm", vm.Name), "ssh", "ssh -t", 1)},
 		copied{label: "its ID", text: vm.ID})
 }
 
@@ -135,8 +135,8 @@ func hypervisorCopies(a *app, name string) []copied {
 	}
 	out := []copied{
 		{label: "the name", text: name},
-		{label: "the command that shows its config", text: a.command("config", name)},
-		{label: "the command that follows its log", text: a.command("logs", name, "-f")},
+		{label: "the command for its config", text: a.command("config", name)},
+		{label: "the command for its log", text: a.command("logs", name, "-f")},
 	}
 	if a.may(model.RoleAdmin) {
 		out = append(out, copied{label: "its config", fetch: func() (string, error) { return configToCopy(a.lab, name) }})
@@ -184,7 +184,7 @@ func (s *runs) copies(a *app) []copied {
 func runCopies(a *app, run uint64) []copied {
 	id := strconv.FormatUint(run, 10)
 	return []copied{
-		{label: "the command that saves the log", text: a.command("logs", id) + " > run-" + id + ".log"},
+		{label: "the command to save the log", text: a.command("logs", id) + " > run-" + id + ".log"},
 		{label: "the log", fetch: func() (string, error) { return wholeLog(a.lab, run) }},
 	}
 }

@@ -22,6 +22,7 @@ type history struct {
 	reading bool
 	whole   bool // there is nothing older
 	said    map[uint64]string
+	who     int // columns of the widest
 }
 
 func (s *history) title() string { return "History" }
@@ -75,7 +76,9 @@ func (s *history) add(revs []model.Revision, before uint64) {
 		s.said = map[uint64]string{}
 	}
 	keys, search := make([]string, len(s.all)), make([]string, len(s.all))
+	s.who = 3
 	for i, r := range s.all {
+		s.who = min(max(s.who, width(clean(r.Who))), 20)
 		if _, ok := s.said[r.Number]; !ok {
 			s.said[r.Number] = changedWords(r)
 		}
@@ -149,8 +152,8 @@ func (s *history) table(a *app, w, h int) []line {
 	cols := []column{
 		{head: "REV", w: 5, right: true},
 		{head: "WHEN", w: 12, drop: 2},
-		{head: "WHO", w: 14, drop: 1},
-		{head: "WHAT", w: 20, grow: true},
+		{head: "WHO", w: s.who, drop: 1},
+		{head: "WHAT", w: 26, grow: true},
 	}
 	return s.list.draw(w, h, cols, func(i int) []line {
 		r := s.all[i]

@@ -87,7 +87,7 @@ func overview(a *app, r *hvRow, w int) []line {
 	if w := r.PowerWanted; w != "" && w != model.PowerWantedNone && w != string(r.st.Power) {
 		power = append(power, span{", wanted " + r.PowerWanted, inkDim})
 	}
-	out := []line{fact("state", phaseLine(r, a.now, w-12))}
+	out := []line{fact("state", phaseLine(r, a.now, w-11))}
 	if w < 50 {
 		out = append(out, fact("power", power), fact("agent", agentLine(a, r)))
 	} else {

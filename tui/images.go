@@ -16,6 +16,7 @@ type images struct {
 	used map[string]int
 	seen *model.State
 	name int
+	held bool // one of them at least against a checksum, or it should be
 }
 
 func (s *images) title() string { return "Images" }
@@ -27,7 +28,10 @@ func (s *images) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 	}
 	s.seen = a.cache.state
 	keys := model.Names(s.seen.Images)
-	s.used = map[string]int{}
+	s.used, s.held = map[string]int{}, false
+	for _, im := range s.seen.Images {
+		s.held = s.held || im.Checksum != "" || im.URL != ""
+	}
 	for _, vm := range s.seen.VMs {
 		s.used[vm.Image]++
 	}
@@ -108,6 +112,9 @@ func (s *images) draw(a *app, w, h int) []line {
 		{head: "VMS", w: 4, right: true, drop: 1},
 		{head: "CHECKSUM", w: 16, drop: 3},
 		{head: "SOURCE", w: 20, grow: true, drop: 2},
+	}
+	if !s.held {
+		cols[2].w, cols[2].drop = w, 99 // no room for what none has
 	}
 	left := s.list.draw(lw, h, cols, func(i int) []line {
 		im := a.cache.state.Images[s.list.keys[i]]

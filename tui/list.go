@@ -207,6 +207,7 @@ func (l *list) scroll(h int) {
 type column struct {
 	head  string
 	w     int  // columns wanted
+	most  int  // columns that its longest cell takes: given before the one that grows
 	drop  int  // where it is narrow the highest goes first; 0 stays
 	right bool // numbers
 	grow  bool // takes what is left
@@ -240,9 +241,16 @@ func layout(cols []column, w int) []int {
 		ws[worst] = 0
 	}
 	for i, c := range cols {
+		if ws[i] > 0 {
+			more := max(min(c.most-ws[i], w-total), 0)
+			ws[i] += more
+			total += more
+		}
+	}
+	for i, c := range cols {
 		if c.grow && ws[i] > 0 {
 			ws[i] = max(ws[i]+w-total, 4)
-			return ws
+			break
 		}
 	}
 	return ws

@@ -95,5 +95,5 @@ func (m *goMenu) draw(a *app, w, _ int) (string, []line, ink) {
 		l := line{{" " + t.letter + "  ", inkKey}, {t.name, colour}}
 		body[i%rows] = append(body[i%rows], append(l.fit(w/2-2), span{digit, inkDim})...)
 	}
-	return "Go to", append(body, nil, line{{" g  ", inkKey}, {"the top   ", inkText}, {": ", inkKey}, {"finds by name   ", inkText}, {"esc", inkKey}}), inkRule
+	return "Go to", append(body, nil, line{{" g  ", inkKey}, {"the top  ", inkText}, {": ", inkKey}, {"finds by name  ", inkText}, {"esc", inkKey}}), inkRule
 }

@@ -16,8 +16,9 @@ import (
 type outlets struct {
 	list   list
 	groups []string // of each row
-	name   int
+	name   int      // columns of the widest, as of the others
 	group  int
+	needs  int
 }
 
 func (s *outlets) title() string { return "Outlets" }
@@ -26,16 +27,17 @@ func (s *outlets) rows() *list   { return &s.list }
 func (s *outlets) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 	keys := model.Names(a.cache.state.Outlets)
 	slices.SortStableFunc(keys, func(x, y string) int { return strings.Compare(groupOf(a, x), groupOf(a, y)) })
-	search := make([]string, len(keys))
+	search, needs := make([]string, len(keys)), make([]string, len(keys))
 	s.groups = make([]string, len(keys))
 	for i, k := range keys {
 		o := a.cache.state.Outlets[k]
+		needs[i] = strings.Join(o.Requires, ",")
 		s.groups[i] = strings.TrimPrefix(groupOf(a, k), lastGroup)
 		search[i] = fmt.Sprintf("name:%s state:%s group:%s feeds:%s", k, a.cache.status.Outlets[k].State,
 			strings.Join(o.Groups, " group:"), strings.Join(a.cache.fedBy(k), " feeds:"))
 	}
 	s.list.set(keys, search)
-	s.name, s.group = widest(keys, 8, 24), widest(s.groups, 5, 14)
+	s.name, s.group, s.needs = widest(keys, 8, 24), widest(s.groups, 5, 14), widest(needs, 8, 40)
 	return nil
 }
 
@@ -85,7 +87,7 @@ func (s *outlets) draw(a *app, w, h int) []line {
 		{head: "SINCE", w: 11, drop: 5},
 		{head: "WATTS", w: 7, drop: 2, right: true},
 		{head: "LAST HOUR", w: 12, drop: 3, unsortable: true},
-		{head: "REQUIRES", w: 10, drop: 6},
+		{head: "REQUIRES", w: 10, most: s.needs, drop: 6},
 		{head: "FEEDS", w: 12, grow: true, drop: 1},
 	}
 	if w >= wide {

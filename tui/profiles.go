@@ -121,6 +121,7 @@ func (s *profiles) pane(a *app, h int) []line {
 	if len(all) == 0 {
 		out = append(out, text(inkDim, " none: a VM's own form says which profiles it is in"))
 	}
+	names, on := s.widths(a, all)
 	for n, i := range all {
 		if len(out) == h-1 && n < len(all)-1 {
 			return append(out, text(inkDim, "   and "+strconv.Itoa(len(all)-n)+" more"))
@@ -129,12 +130,22 @@ func (s *profiles) pane(a *app, h int) []line {
 			break
 		}
 		vm := &a.cache.vms[i]
-		l := append(line{{" " + vm.guest.sign + " ", vm.guest.ink}}, text(inkText, vm.Name).fit(18)...)
-		l = append(l, text(inkDim, vm.Hypervisor).fit(14)...)
+		l := append(line{{" " + vm.guest.sign + " ", vm.guest.ink}}, text(inkText, vm.Name).fit(names+2)...)
+		l = append(l, text(inkDim, vm.Hypervisor).fit(on+2)...)
 		if others := slices.DeleteFunc(slices.Clone(vm.Profiles), func(p string) bool { return p == name }); len(others) > 0 {
 			l = append(l, span{"also " + sentence(others), inkDim})
 		}
 		out = append(out, l)
 	}
 	return out
+}
+
+// widths are the columns that names of members and of their hypervisors take.
+func (s *profiles) widths(a *app, members []int) (names, on int) {
+	for _, i := range members {
+		if i < len(a.cache.vms) {
+			names, on = max(names, width(a.cache.vms[i].Name)), max(on, width(a.cache.vms[i].Hypervisor))
+		}
+	}
+	return min(names, 24), min(on, 18)
 }

@@ -112,11 +112,11 @@ func (s *runs) draw(a *app, w, h int) []line {
 	cols := []column{
 		{head: "RUN", w: 4, right: true},
 		{head: "STATE", w: 12},
-		{head: "HYPERVISOR", w: 12, drop: 1},
+		{head: "HYPERVISOR", w: widest(model.Names(a.cache.state.Hypervisors), 10, 18), drop: 1},
 		{head: "KIND", w: 5, drop: 4},
 		{head: "STARTED", w: 12, drop: 3},
 		{head: "TOOK", w: 11, drop: 5},
-		{head: "CHANGES", w: 11, grow: true, drop: 2},
+		{head: "CHANGES", w: 14, grow: true, drop: 2},
 	}
 	if s.on != "" {
 		cols[2].drop, cols[2].w = 99, w

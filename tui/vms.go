@@ -16,8 +16,11 @@ type vms struct {
 	on    string // hypervisor; empty is all
 	index []int  // into cache.vms, by row
 	seen  *vmTable
-	name  int
+	name  int // columns of the widest, as of the others
 	hv    int
+	role  int
+	in    int
+	ip    int
 }
 
 func (s *vms) title() string { return "VMs" }
@@ -43,6 +46,12 @@ func (s *vms) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 	s.list.set(keys, search)
 	s.name = widest(keys, 8, 28)
 	s.hv = widest(model.Names(a.cache.state.Hypervisors), 10, 18)
+	s.role, s.in, s.ip = 4, 0, 4
+	for _, i := range s.index {
+		s.role = max(s.role, min(width(a.cache.vms[i].Role), 12))
+		s.ip = max(s.ip, len(address(&a.cache.vms[i])))
+		s.in = max(s.in, width(strings.Join(a.cache.vms[i].Profiles, ",")))
+	}
 	return nil
 }
 
@@ -108,11 +117,11 @@ func (s *vms) table(a *app, w, h int) []line {
 		{head: "NAME", w: s.name},
 		{head: "STATE", w: 10},
 		{head: "HYPERVISOR", w: s.hv, drop: 3},
-		{head: "ROLE", w: 9, drop: 7},
-		{head: "PROFILES", w: 12, drop: 6},
+		{head: "ROLE", w: s.role, drop: 7},
+		{head: "PROFILES", w: 12, most: min(s.in, 40), drop: 6},
 		{head: "MEMORY", w: 7, drop: 4, right: true},
 		{head: "CPU", w: 3, drop: 5, right: true},
-		{head: "IP", w: 15, drop: 2, grow: true},
+		{head: "IP", w: min(s.ip, 15), drop: 2, grow: true},
 		{head: "SALT", w: 22, drop: 4},
 	}
 	if s.on != "" {
@@ -127,10 +136,6 @@ func (s *vms) table(a *app, w, h int) []line {
 		if vm.Protected {
 			name = append(name, span{" ▪", inkBusy})
 		}
-		ip, _, _ := strings.Cut(vm.IP, "/")
-		if ip == "" {
-			ip = "DHCP"
-		}
 		return []line{
 			name,
 			{{vm.guest.sign + " " + vm.guest.shortly(a.now), vm.guest.ink}},
@@ -139,7 +144,7 @@ func (s *vms) table(a *app, w, h int) []line {
 			text(inkDim, strings.Join(vm.Profiles, ",")),
 			text(inkText, mebibytes(vm.MemoryMiB)),
 			text(inkText, strconv.Itoa(vm.CPUs)),
-			text(inkDim, ip),
+			text(inkDim, address(vm)),
 			saltCell(a, vm),
 		}
 	})
@@ -180,6 +185,12 @@ func vmActions(a *app, row func(a *app) *vmRow) []action {
 		on(keySalt, func(a *app, vm *vmRow) tea.Cmd { return a.open(&saltScreen{name: vm.Name}) }),
 		on(keyReapply, func(a *app, vm *vmRow) tea.Cmd { return reapply(a, vm.Name) }),
 	}
+}
+
+// address is what a VM has as its own, without the prefix.
+func address(vm *vmRow) string {
+	ip, _, _ := strings.Cut(vm.IP, "/")
+	return either(ip == "", "DHCP", ip)
 }
 
 func changeVM(name string, f func(vm *model.VM)) model.Edit {

@@ -57,7 +57,7 @@ func TestPhases(t *testing.T) {
 		"▸ pending":                      {Phase: model.PhasePending},
 		"▸ planning":                     {Phase: model.PhasePlanning},
 		"! waits for approval":           {Phase: model.PhaseWaiting},
-		"✗ failed, retries at 12:05":     {Phase: model.PhaseRetrying, RetryAt: noon.Add(5 * time.Minute)},
+		"✗ failed, retries 12:05":        {Phase: model.PhaseRetrying, RetryAt: noon.Add(5 * time.Minute)},
 		"◐ held":                         {Phase: model.PhaseHeld},
 		"✗ incomplete: VM web: no image": {Phase: model.PhaseIncomplete, Error: "VM web: no image\nand more"},
 		"? unknown":                      {},
