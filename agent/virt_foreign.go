@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/xml"
-	"fmt"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -34,7 +32,7 @@ func (v *virt) describe(ctx context.Context, d domain, g *model.Guest) described
 				return err
 			}
 			known.memoryMiB, known.cpus = int(most>>10), int(cpus)
-			known.disks, err = disksOf(l, d.Domain)
+			known.disks, err = sized(l, d.Domain)
 			return err
 		})
 	}
@@ -42,56 +40,20 @@ func (v *virt) describe(ctx context.Context, d domain, g *model.Guest) described
 	return known
 }
 
-// disksOf are the disks of a domain, without CDs and floppies.
-func disksOf(l *libvirt.Libvirt, d libvirt.Domain) ([]model.GuestDisk, error) {
-	text, err := l.DomainGetXMLDesc(d, 0)
-	if err != nil {
-		return nil, err
-	}
-	disks, targets, err := readDisks(text)
-	for i := range disks {
-		// A volume that is gone, or on another machine, has no size.
-		if _, capacity, _, err := l.DomainGetBlockInfo(d, targets[i], 0); err == nil {
-			disks[i].SizeMiB = int(capacity >> 20)
-		}
-	}
-	return disks, err
-}
-
-// readDisks finds the disks in a domain's XML, and what it calls them.
-func readDisks(text string) (disks []model.GuestDisk, targets []string, err error) {
-	var d struct {
-		Disks []struct {
-			Device string `xml:"device,attr"`
-			Source struct {
-				File   string `xml:"file,attr"`
-				Dev    string `xml:"dev,attr"`
-				Pool   string `xml:"pool,attr"`
-				Volume string `xml:"volume,attr"`
-			} `xml:"source"`
-			Target struct {
-				Dev string `xml:"dev,attr"`
-			} `xml:"target"`
-		} `xml:"devices>disk"`
-	}
-	if err := xml.Unmarshal([]byte(text), &d); err != nil {
-		return nil, nil, fmt.Errorf("its XML: %w", err)
-	}
-	for _, disk := range d.Disks {
-		if disk.Device != "" && disk.Device != "disk" {
+// sized are the disks of a domain, without CDs and floppies, and their sizes.
+func sized(l *libvirt.Libvirt, d libvirt.Domain) ([]model.GuestDisk, error) {
+	all, err := disksOf(l, d)
+	var disks []model.GuestDisk
+	for _, disk := range all {
+		if !disk.holds() {
 			continue
 		}
-		s := disk.Source
-		path := s.File
-		switch {
-		case s.Dev != "":
-			path = s.Dev
-		case s.Volume != "":
-			path = s.Pool + "/" + s.Volume
-		case path == "":
-			path = "a disk over the network"
+		g := model.GuestDisk{Path: disk.place()}
+		// A volume that is gone, or on another machine, has no size.
+		if _, capacity, _, err := l.DomainGetBlockInfo(d, disk.Target.Dev, 0); err == nil {
+			g.SizeMiB = int(capacity >> 20)
 		}
-		disks, targets = append(disks, model.GuestDisk{Path: path}), append(targets, disk.Target.Dev)
+		disks = append(disks, g)
 	}
-	return disks, targets, nil
+	return disks, err
 }

@@ -2,9 +2,9 @@ package agent
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/digitalocean/go-libvirt"
 
@@ -96,18 +96,15 @@ func (v *virt) growOne(ctx context.Context, d small) error {
 		if !ok || !dom.active() {
 			return l.StorageVolResize(d.vol, d.want, 0)
 		}
-		text, err := l.DomainGetXMLDesc(dom.Domain, 0)
+		disks, err := disksOf(l, dom.Domain)
 		if err != nil {
 			return err
 		}
-		target, err := diskTarget(text, d.volume, d.vol.Key)
-		if err != nil {
-			return err
-		}
-		if target == "" {
+		at := slices.IndexFunc(disks, func(disk domainDisk) bool { return disk.in(d.volume, d.vol.Key) })
+		if at < 0 {
 			return l.StorageVolResize(d.vol, d.want, 0) // not this guest's
 		}
-		if err := l.DomainBlockResize(dom.Domain, target, d.want, libvirt.DomainBlockResizeBytes); err != nil {
+		if err := l.DomainBlockResize(dom.Domain, disks[at].Target.Dev, d.want, libvirt.DomainBlockResizeBytes); err != nil {
 			return err
 		}
 		pool, err := l.StoragePoolLookupByName(d.Pool)
@@ -116,31 +113,4 @@ func (v *virt) growOne(ctx context.Context, d small) error {
 		}
 		return l.StoragePoolRefresh(pool, 0) // which does not know of it
 	})
-}
-
-// diskTarget is what a domain's XML calls the disk that lies in a volume, named
-// by its pool (as the provider does it) or by its path (as people do); empty is
-// that it has none.
-func diskTarget(text string, x volume, path string) (string, error) {
-	var d struct {
-		Disks []struct {
-			Source struct {
-				File   string `xml:"file,attr"`
-				Pool   string `xml:"pool,attr"`
-				Volume string `xml:"volume,attr"`
-			} `xml:"source"`
-			Target struct {
-				Dev string `xml:"dev,attr"`
-			} `xml:"target"`
-		} `xml:"devices>disk"`
-	}
-	if err := xml.Unmarshal([]byte(text), &d); err != nil {
-		return "", err
-	}
-	for _, disk := range d.Disks {
-		if s := disk.Source; s.File == path || s.Pool == x.Pool && s.Volume == x.Name {
-			return disk.Target.Dev, nil
-		}
-	}
-	return "", nil
 }

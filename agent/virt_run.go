@@ -143,12 +143,8 @@ func (v *virt) uses(ctx context.Context, id string, x volume, path string) (bool
 	if err != nil || !ok {
 		return false, err
 	}
-	text, err := call(ctx, v, func(l *libvirt.Libvirt) (string, error) { return l.DomainGetXMLDesc(d.Domain, 0) })
-	if err != nil {
-		return false, err
-	}
-	target, err := diskTarget(text, x, path)
-	return target != "", err
+	disks, err := call(ctx, v, func(l *libvirt.Libvirt) ([]domainDisk, error) { return disksOf(l, d.Domain) })
+	return slices.ContainsFunc(disks, func(disk domainDisk) bool { return disk.in(x, path) }), err
 }
 
 // volumes are the volumes that the state has.
