@@ -59,6 +59,7 @@ type libvirtLab struct {
 	running bool
 	memory  int
 	user    string // of the seed
+	ramdisk string // path of a pool in memory with an extra disk; empty is none
 }
 
 func newLibvirtLab(t *testing.T, image string) *libvirtLab {
@@ -82,6 +83,7 @@ func newLibvirtLab(t *testing.T, image string) *libvirtLab {
 }
 
 func (l *libvirtLab) domainName() string { return l.name + "_on_hv1" }
+func (l *libvirtLab) extra() string      { return l.domainName() + "_extra" }
 func (l *libvirtLab) base() string       { return "base-" + l.name + ".qcow2" }
 
 func (l *libvirtLab) vm() wire.VM {
@@ -91,6 +93,9 @@ func (l *libvirtLab) vm() wire.VM {
 		vm.SeedISO = fmt.Sprintf("%s-%x.iso", l.name, len(l.user))
 		vm.SeedVolume = l.domainName() + "-seed.iso"
 		vm.Seed = &wire.Seed{UserData: l.user, MetaData: "instance-id: " + l.id + "\nlocal-hostname: " + l.name + "\n", NetworkConfig: "version: 2\n"}
+	}
+	if l.ramdisk != "" {
+		vm.ExtraVolume, vm.ExtraPool = l.extra(), l.name
 	}
 	return vm
 }
@@ -125,6 +130,18 @@ resource "libvirt_volume" "vm_%[1]s_root" {
 }
 `, l.id, vm.RootVolume, l.base()),
 	}
+	if l.ramdisk != "" {
+		m.Pools = append(m.Pools, wire.Pool{Name: l.name, Path: l.ramdisk, TmpfsMiB: 64})
+		files["vm-"+l.name+".tf"] += fmt.Sprintf(`
+resource "libvirt_volume" "vm_%s_extra" {
+  name   = %q
+  pool   = %q
+  format = "qcow2"
+  size   = 1073741824
+  lifecycle { ignore_changes = [size] }
+}
+`, l.id, l.extra(), l.name)
+	}
 	if l.domain {
 		files["vm-"+l.name+".tf"] += l.domainHCL(vm)
 	}
@@ -132,6 +149,10 @@ resource "libvirt_volume" "vm_%[1]s_root" {
 }
 
 func (l *libvirtLab) domainHCL(vm wire.VM) string {
+	extra := ""
+	if l.ramdisk != "" {
+		extra = fmt.Sprintf("disk { volume_id = libvirt_volume.vm_%s_extra.id }", l.id)
+	}
 	return fmt.Sprintf(`
 resource "libvirt_volume" "vm_%[1]s_seed" {
   name   = %[2]q
@@ -147,6 +168,7 @@ resource "libvirt_domain" "vm_%[1]s" {
   running    = %[6]v
   cpu { mode = var.cpu_mode }
   disk { volume_id = libvirt_volume.vm_%[1]s_root.id }
+  %[10]s
   disk { file = "%[7]s/%[2]s" }
   console {
     type        = "pty"
@@ -171,7 +193,7 @@ resource "libvirt_domain" "vm_%[1]s" {
   }
   depends_on = [libvirt_volume.vm_%[1]s_seed]
 }
-`, l.id, vm.SeedVolume, vm.SeedISO, vm.DomainName, l.memory, l.running, l.pool, wire.MetadataNamespace, l.console)
+`, l.id, vm.SeedVolume, vm.SeedISO, vm.DomainName, l.memory, l.running, l.pool, wire.MetadataNamespace, l.console, extra)
 }
 
 // announced agrees to the loss of the domain, never of the disk.

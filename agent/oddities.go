@@ -3,8 +3,6 @@ package agent
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,14 +14,12 @@ import (
 // Oddities looks at files, which libvirt notices only when a pool is
 // refreshed.
 func (v *virt) Oddities(ctx context.Context, m wire.Manifest, st state) (gone []model.Disk, foreign []model.ForeignVolume) {
-	st.each(func(id, part, path string) {
-		if part != model.PartRoot && part != model.PartExtra {
-			return
+	for _, d := range st.lostDisks() {
+		// One in a pool that is not there may be as well as ever; the run says so.
+		if _, err := v.volumePath(ctx, d.at); err == nil {
+			gone = append(gone, d.disk)
 		}
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			gone = append(gone, model.Disk{VM: id, Disk: diskOf(part)})
-		}
-	})
+	}
 	slices.SortFunc(gone, func(a, b model.Disk) int { return cmp.Or(cmp.Compare(a.VM, b.VM), cmp.Compare(a.Disk, b.Disk)) })
 	for _, vm := range m.VMs {
 		if !v.mayBeForeign(m, vm, st) {

@@ -15,6 +15,7 @@ type state struct {
 		Type      string `json:"type"`
 		Name      string `json:"name"`
 		Instances []struct {
+			Status     string `json:"status"` // tainted, if it was not made in full
 			Attributes struct {
 				ID   string `json:"id"` // a domain's UUID, a volume's path
 				Name string `json:"name"`

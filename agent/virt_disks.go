@@ -46,7 +46,7 @@ func (d domainDisk) holds() bool { return d.Device == "" || d.Device == "disk" }
 // in tells whether it lies in a volume, which a domain names by its pool, as the
 // provider writes it, or by its path, as people do.
 func (d domainDisk) in(x volume, path string) bool {
-	return d.Source.File == path || d.Source.Pool == x.Pool && d.Source.Volume == x.Name
+	return path != "" && d.Source.File == path || d.Source.Pool == x.Pool && d.Source.Volume == x.Name
 }
 
 // place is where it lies, for people.

@@ -42,13 +42,12 @@ func (v *virt) grow(ctx context.Context, j *job, m wire.Manifest) (grew bool, er
 func (v *virt) smallDisks(ctx context.Context, m wire.Manifest) ([]small, error) {
 	return call(ctx, v, func(l *libvirt.Libvirt) ([]small, error) {
 		var disks []small
-		pools := map[string]libvirt.StoragePool{}
 		for _, vm := range m.VMs {
 			for x, gib := range map[volume]int{{defaultPool, vm.RootVolume}: vm.RootGiB, {vm.ExtraPool, vm.ExtraVolume}: vm.ExtraGiB} {
 				if x.Name == "" || gib == 0 {
 					continue
 				}
-				d, ok, err := smaller(l, pools, x, uint64(gib)<<30)
+				d, ok, err := smaller(l, x, uint64(gib)<<30)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", x, err)
 				}
@@ -63,20 +62,9 @@ func (v *virt) smallDisks(ctx context.Context, m wire.Manifest) ([]small, error)
 }
 
 // smaller tells whether a volume is there and smaller than wanted.
-func smaller(l *libvirt.Libvirt, pools map[string]libvirt.StoragePool, x volume, want uint64) (small, bool, error) {
-	pool, ok := pools[x.Pool]
-	if !ok {
-		var err error
-		if pool, err = l.StoragePoolLookupByName(x.Pool); err != nil {
-			if isCode(err, libvirt.ErrNoStoragePool) {
-				err = nil
-			}
-			return small{}, false, err
-		}
-		pools[x.Pool] = pool
-	}
-	vol, err := l.StorageVolLookupByName(pool, x.Name)
-	if isCode(err, libvirt.ErrNoStorageVol) {
+func smaller(l *libvirt.Libvirt, x volume, want uint64) (small, bool, error) {
+	vol, ok, err := lookUp(l, x)
+	if !ok || errors.Is(err, errNoPool) {
 		return small{}, false, nil
 	}
 	if err != nil {

@@ -32,16 +32,18 @@ func (v *virt) orphans(ctx context.Context, j *job, m wire.Manifest) error {
 			j.warn("domain %q carries the ID %s of ours, is in no config here and was not announced to go: it is left alone", d.Name, d.id)
 			continue
 		}
-		if err := v.undefine(ctx, j, d); err != nil {
+		if err := v.undefine(ctx, j, d, "because terraform does not know its domain"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (v *virt) undefine(ctx context.Context, j *job, d domain) error {
+// undefine takes a domain away, whose guest is shut down first; why says to people
+// what for.
+func (v *virt) undefine(ctx context.Context, j *job, d domain, why string) error {
 	if d.active() {
-		if err := v.stopFor(ctx, j, "because terraform does not know its domain; its disks are kept", d); err != nil {
+		if err := v.stopFor(ctx, j, why, d); err != nil {
 			return err
 		}
 	}
@@ -51,7 +53,7 @@ func (v *virt) undefine(ctx context.Context, j *job, d domain) error {
 	if err != nil && !isCode(err, libvirt.ErrNoDomain) {
 		return fmt.Errorf("cannot undefine %s: %w", d.Name, err)
 	}
-	j.say("%s was undefined; its disks were kept", d.Name)
+	j.say("%s was undefined %s; its disks were kept", d.Name, why)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func (v *virt) Prepare(ctx context.Context, j *job, m wire.Manifest) (map[string
 	if err := v.foreign(ctx, m); err != nil {
 		return nil, err
 	}
-	if err := v.withoutDisks(ctx, j); err != nil {
+	if err := v.withoutDisks(ctx, j, m); err != nil {
 		return nil, err
 	}
 	accel := m.Accel
@@ -99,6 +99,9 @@ func (v *virt) foreignVolumes(ctx context.Context, vm wire.VM, st state, hasDoma
 			continue
 		}
 		path, err := v.volumePath(ctx, x)
+		if errors.Is(err, errNoPool) {
+			continue // terraform says so better
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -117,24 +120,6 @@ func (v *virt) foreignVolumes(ctx context.Context, vm wire.VM, st state, hasDoma
 		theirs = append(theirs, x)
 	}
 	return theirs, nil
-}
-
-// volumePath is where a volume lies, "" if there is none.
-func (v *virt) volumePath(ctx context.Context, x volume) (string, error) {
-	return call(ctx, v, func(l *libvirt.Libvirt) (string, error) {
-		pool, err := l.StoragePoolLookupByName(x.Pool)
-		if isCode(err, libvirt.ErrNoStoragePool) {
-			return "", nil // terraform says so better
-		}
-		if err != nil {
-			return "", err
-		}
-		vol, err := l.StorageVolLookupByName(pool, x.Name)
-		if isCode(err, libvirt.ErrNoStorageVol) {
-			return "", nil
-		}
-		return vol.Key, err
-	})
 }
 
 // uses tells whether the domain of a VM has that volume as a disk.

@@ -85,20 +85,26 @@ func (s *State) Drifted(hypervisor string, guests []Guest, gone []Disk, before [
 		if vm.MovingTo != "" {
 			continue // it is off while its disks are copied
 		}
+		g, there := byID[vm.ID]
 		for _, disk := range gone {
-			if disk.VM == vm.ID {
+			if disk.VM == vm.ID && !(disk.Disk == DiskExtra && s.inMemory(vm) && !(there && g.On())) {
 				add(Drift{VM: vm.Name, What: DriftDiskGone, Disk: disk.Disk})
 			}
 		}
 		if !s.HasDomain(vm) {
 			continue
 		}
-		g, ok := byID[vm.ID]
-		if what := drifted(vm.Running, g, ok); what != "" {
+		if what := drifted(vm.Running, g, there); what != "" {
 			add(Drift{VM: vm.Name, What: what})
 		}
 	}
 	return all
+}
+
+// inMemory tells whether the extra disk of a VM lies in a memory file system: it
+// goes when the machine is switched off, and the next run makes it anew.
+func (s *State) inMemory(vm VM) bool {
+	return slices.ContainsFunc(s.Hypervisors[vm.Hypervisor].Pools, func(p Pool) bool { return p.Name == vm.Pool() && p.TmpfsMiB > 0 })
 }
 
 // drifted is how a guest is not as it is wanted; "" if it is.

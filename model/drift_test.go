@@ -7,6 +7,7 @@ import (
 
 func TestDrift(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	inMemory := func(vm *VM) { vm.ExtraDiskGiB, vm.ExtraPool = 1, "ramdisk" }
 	for _, c := range []struct {
 		what    string
 		change  func(vm *VM)
@@ -31,12 +32,17 @@ func TestDrift(t *testing.T) {
 		{what: "undefined", want: DriftUndefined, mends: true},
 		{what: "undefined while it runs", guest: &Guest{State: GuestRunning, Transient: true}, want: DriftUndefined, mends: true},
 		{what: "its disk is gone", guest: &Guest{State: GuestRunning}, gone: []Disk{{Disk: DiskRoot}}, want: DriftDiskGone},
+		{what: "its disk is gone, and it is disabled", change: func(vm *VM) { vm.Enabled = false }, gone: []Disk{{Disk: DiskRoot}}, want: DriftDiskGone},
+		{what: "a disk in memory is gone with it", change: inMemory, guest: &Guest{State: GuestStopped}, gone: []Disk{{Disk: DiskExtra}}, want: DriftStopped, mends: true},
+		{what: "a disk in memory was removed by hand", change: inMemory, guest: &Guest{State: GuestRunning}, gone: []Disk{{Disk: DiskExtra}}, want: DriftDiskGone},
 		{what: "another's disk is gone", guest: &Guest{State: GuestRunning}, gone: []Disk{{VM: "cafecafecafe", Disk: DiskRoot}}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			s := NewState()
 			s.Profiles["weekend"] = Profile{Name: "weekend"}
-			s.Hypervisors["box"] = NewHypervisor("box")
+			box := NewHypervisor("box")
+			box.Pools = append(box.Pools, Pool{Name: "ramdisk", Path: "/srv/ramdisk", TmpfsMiB: 2048})
+			s.Hypervisors["box"] = box
 			vm := NewVM("web")
 			vm.ID, vm.Hypervisor, vm.Profiles = "0123456789ab", "box", []string{DefaultProfile}
 			if c.change != nil {

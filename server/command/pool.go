@@ -95,7 +95,8 @@ func addPool(s *session) *cobra.Command {
 		Short: "Add a pool to a hypervisor",
 		Long: `Add a pool to a hypervisor: a folder that its agent makes and that extra disks can
 lie in. With --nfs an export is mounted there, by libvirt; with --tmpfs a file system
-in memory, by the agent: what lies there is gone when the machine is switched off.`,
+in memory, by the agent: what lies there is gone when the machine is switched off, and
+disks are made anew there, empty, when it is back.`,
 		Example: "pool add thinkpad storage --path /srv/storage\npool add thinkpad nas --path /srv/nas --nfs nas.lan:/volume1/vms\npool add thinkpad ramdisk --path /srv/ramdisk --tmpfs 4GiB",
 	}
 	f := poolFields(s, cmd)
