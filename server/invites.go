@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
-	"strconv"
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
@@ -27,8 +26,7 @@ func (l *lab) Invite(_ context.Context, via, hypervisor, address string) (string
 	}
 	if address == "" {
 		address = l.address
-	}
-	if err := checkAddress(address); err != nil {
+	} else if err := checkAddress(hypervisor, address); err != nil {
 		return "", none, err
 	}
 	token := wire.Token{Address: address, Fingerprint: gossh.FingerprintSHA256(l.s.HostKey()), Seed: make([]byte, ed25519.SeedSize)}
@@ -48,10 +46,14 @@ func (l *lab) Invite(_ context.Context, via, hypervisor, address string) (string
 	return token.String(), invite.Expires, err
 }
 
-func checkAddress(address string) error {
-	host, port, err := net.SplitHostPort(address)
-	if n, e := strconv.ParseUint(port, 10, 16); err != nil || host == "" || e != nil || n == 0 {
-		return fmt.Errorf("the address %q is not HOST:PORT, such as homelab.lan:2222", address)
+// checkAddress refuses an address that an agent could not be sent to.
+func checkAddress(hypervisor, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if _, _, bad := model.SplitAddress(address, ""); err != nil || bad != nil || port == "" {
+		return &model.FieldError{
+			Ref: model.Ref{Kind: model.KindInvite, Name: hypervisor}, Field: "address", Value: address,
+			Rule: "must be HOST:PORT, such as homelab.lan:2222",
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,8 +19,8 @@ type hostKeyJSON struct {
 	HostKey     string       `json:"host_key"`
 	Fingerprint string       `json:"fingerprint"`
 	KnownHosts  string       `json:"known_hosts"`
-	SSHFP       string       `json:"sshfp"`
-	Next        *hostKeyJSON `json:"next,omitempty"` // that comes in its place
+	SSHFP       string       `json:"sshfp,omitempty"` // none for an address, which has no zone
+	Next        *hostKeyJSON `json:"next,omitempty"`  // that comes in its place
 }
 
 func hostkeyCommand(s *session) *cobra.Command {
@@ -27,8 +28,8 @@ func hostkeyCommand(s *session) *cobra.Command {
 		Use:   "hostkey",
 		Short: "The server's public host key",
 		Long: `Show the server's public host key: its fingerprint to compare, the line for
-known_hosts, and the SSHFP record for a DNS zone that is signed. While it is
-exchanged the one that comes is shown too.`,
+known_hosts, and for a name the SSHFP record for a DNS zone that is signed. While
+it is exchanged the one that comes is shown too.`,
 		Example:     "hostkey\nhostkey --host homelab.lan:2222\nhostkey --fingerprint",
 		Args:        exactly(),
 		Annotations: map[string]string{aloneToo: "true"},
@@ -37,6 +38,9 @@ exchanged the one that comes is shown too.`,
 	only := cmd.Flags().Bool("fingerprint", false, "its fingerprint only")
 	host := cmd.Flags().String("host", "", "NAME or NAME:PORT that people type; by default the address that you connected to")
 	cmd.RunE = func(*cobra.Command, []string) error {
+		if _, _, err := model.SplitAddress(or(*host, "localhost"), ""); err != nil || strings.HasSuffix(*host, ":") {
+			return usagef("--host %q must be a name or an address, alone or with a port from 1 to 65535", cut(*host, 60))
+		}
 		var keys []hostKeyJSON
 		for _, line := range s.lab.HostKeys() {
 			key, err := published(line, or(*host, s.io.Address))
@@ -57,7 +61,7 @@ exchanged the one that comes is shown too.`,
 		}
 		var pairs []pair
 		for i, key := range keys {
-			pairs = append(pairs, pair{[]string{"fingerprint", "next"}[i], cell{text: key.Fingerprint}}, pair{"known_hosts", cell{text: key.KnownHosts}}, pair{"sshfp", cell{text: key.SSHFP}})
+			pairs = append(pairs, pair{[]string{"fingerprint", "next"}[i], cell{text: key.Fingerprint}}, pair{"known_hosts", cell{text: key.KnownHosts}}, pair{"sshfp", cell{text: or(key.SSHFP, "of a name only: hostkey --host NAME")}})
 		}
 		s.printPairs(pairs)
 		return nil
@@ -74,7 +78,7 @@ func published(line, address string) (hostKeyJSON, error) {
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		host, port = address, "22"
+		host, port = strings.Trim(address, "[]"), "22"
 	}
 	name := host
 	if port != "22" {
@@ -85,11 +89,12 @@ func published(line, address string) (hostKeyJSON, error) {
 	if err != nil {
 		return hostKeyJSON{}, err
 	}
-	// 4 is Ed25519, 2 is SHA-256: RFC 7479 and RFC 6594.
-	return hostKeyJSON{
-		HostKey: public, Fingerprint: fingerprint, KnownHosts: clean(name + " " + public),
-		SSHFP: clean(fmt.Sprintf("%s. IN SSHFP 4 2 %x", strings.TrimSuffix(host, "."), sha256.Sum256(blob))),
-	}, nil
+	key := hostKeyJSON{HostKey: public, Fingerprint: fingerprint, KnownHosts: clean(name + " " + public)}
+	if _, err := netip.ParseAddr(host); err != nil {
+		// 4 is Ed25519, 2 is SHA-256: RFC 7479 and RFC 6594.
+		key.SSHFP = clean(fmt.Sprintf("%s. IN SSHFP 4 2 %x", strings.TrimSuffix(host, "."), sha256.Sum256(blob)))
+	}
+	return key, nil
 }
 
 func rotateHostkey(s *session) *cobra.Command {
