@@ -65,6 +65,7 @@ power and holds. A hypervisor that came since and has an agent stays too.`,
 		if s.io.PTY {
 			return usagef("a backup is read from standard input: leave ssh's -t away and redirect it with < homelab.db")
 		}
+		s.untyped = true
 		back, err := s.lab.OpenBackup(s.io.In)
 		if err != nil {
 			return err

@@ -2,19 +2,23 @@
 //
 // It promises that one call of [Run] is one command for one user: the tree of
 // commands is made anew for it, it reads and writes only what [IO] holds, it
-// draws no dashboard, and it returns 0 (done), 1 (failed), 2 (wrong usage, or a
-// confirmation that nobody was there to give) or 130 (interrupted), never 255,
-// which is ssh's own. What a person must agree to is asked on a terminal and
-// needs --yes without one. Everything that reads has --json.
+// draws no dashboard, and it returns 0 (done), 1 (failed), 2 (what was typed is
+// wrong, be it a flag or the field that refuses a value, or a confirmation that
+// nobody was there to give) or 130 (interrupted), never 255, which is ssh's own.
+// What a person must agree to is asked on a terminal and needs --yes without
+// one. Everything that reads has --json.
 //
 // Permissions are checked behind [Lab], not here.
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"homelab/model"
 )
@@ -31,6 +35,10 @@ type IO struct {
 	// Screens are those of the dashboard; opening one is not done here, see
 	// [Opens].
 	Screens Screens
+	// Begin is told what a command is about before it does anything: its words,
+	// such as "vm add", and its arguments without its flags. It is not called
+	// for what is typed wrongly; it may be nil.
+	Begin func(command string, args []string)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -51,6 +59,11 @@ type session struct {
 	key keys   // what the person types, on a terminal
 	// plain has what is written in lines of words, without colours or columns.
 	plain bool
+	// unknown is a command that help was asked of and that there is not.
+	unknown error
+	// untyped is set where fields are taken from elsewhere than the command
+	// line: a file, or an older revision.
+	untyped bool
 	// picture is what a list is drawn from, whatever happens meanwhile.
 	picture *picture
 }
@@ -74,12 +87,15 @@ func Run(ctx context.Context, lab Lab, args []string, stdio IO) int {
 	root.SetIn(stdio.In)
 	root.SetOut(stdio.Out)
 	root.SetErr(stdio.Err)
+	if stdio.Begin != nil && !isCompletion(args) {
+		root.PersistentPreRun = func(cmd *cobra.Command, args []string) { stdio.Begin(pathOf(cmd), args) }
+	}
 
 	var err error
 	if isCompletion(args) {
 		err = s.complete(ctx, root, args)
 	} else {
-		err = root.ExecuteContext(ctx)
+		err = cmp.Or(root.ExecuteContext(ctx), s.unknown)
 	}
 	if err != nil && errors.Is(context.Cause(ctx), ErrServerStopped) {
 		return s.report(ErrServerStopped)

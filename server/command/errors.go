@@ -55,11 +55,7 @@ func (s *session) report(err error) int {
 		s.help(s.io.Err, bare.cmd)
 		return exitUsage
 	}
-	status := exitFailed
-	var usage *usageError
-	if errors.As(err, &usage) {
-		status = exitUsage
-	}
+	status := s.status(err)
 	if errors.Is(err, errSaid) {
 		return status
 	}
@@ -74,6 +70,17 @@ func (s *session) report(err error) int {
 		}
 	}
 	return status
+}
+
+// status is wrong usage where what was typed is to blame: there is no such
+// command or flag, or a flag or a field does not take its value. What was read
+// from standard input, or what there is in the lab, makes the command fail.
+func (s *session) status(err error) int {
+	var usage *usageError
+	if errors.As(err, &usage) || len(model.FieldErrors(err)) > 0 && !s.untyped {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 // flatten takes joined errors apart, so that each gets its line.

@@ -159,6 +159,7 @@ func undoCommand(s *session) *cobra.Command {
 		if len(revs) == 0 || revs[0].Number != n {
 			return hint(fmt.Errorf("there is no revision %d", n), "see: history")
 		}
+		s.untyped = true
 		if touched(s.state(), revs[0]) {
 			// Nothing to preview: it is refused, and the store says by whom.
 			if _, err := s.lab.Undo(cmd.Context(), s.via, n); err != nil {

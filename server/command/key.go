@@ -128,19 +128,28 @@ func (s *session) parseKeys(text []byte) ([]model.Key, error) {
 			continue
 		}
 		if strings.Contains(line, "PRIVATE KEY") {
-			return nil, errors.New("that is a private key: keep it to yourself, and give the file that ends in .pub")
+			return nil, s.noKey(errors.New("that is a private key: keep it to yourself, and give the file that ends in .pub"))
 		}
 		key, err := model.ParseKeyLine(line)
 		if err != nil {
-			return nil, hint(err, "give a whole line, as it stands in a file that ends in .pub: ssh-ed25519 AAAAC3Nz… name")
+			return nil, s.noKey(err)
 		}
 		key.Added = s.now().UTC()
 		found = append(found, key)
 	}
 	if len(found) == 0 {
-		return nil, errors.New("no public key was given; it looks like: ssh-ed25519 AAAAC3Nz… name")
+		return nil, s.noKey(errors.New("no public key was given"))
 	}
 	return found, nil
+}
+
+// noKey says what a key looks like.
+func (s *session) noKey(err error) error {
+	const advice = "give a whole line, as it stands in a file that ends in .pub: ssh-ed25519 AAAAC3Nz… name"
+	if s.untyped {
+		return hint(err, advice)
+	}
+	return &usageError{err, advice}
 }
 
 // keyOptions are the flags that set a key's options.
@@ -149,10 +158,13 @@ func keyOptions(s *session, cmd *cobra.Command) *fields[model.Key] {
 	f.list("from", "addresses and networks that it may be used from, such as 192.168.1.0/24; ! before one leaves it out", func(k *model.Key) *[]string { return &k.From })
 	expires := cmd.Flags().String("expires", "", "when it ends: a date such as 2027-01-31, or a time in RFC 3339; never clears it")
 	f.try("expires", func(k *model.Key) (err error) {
-		if k.Expires = (time.Time{}); *expires != "" && *expires != "never" {
-			k.Expires, err = model.ParseExpiry(*expires)
+		if k.Expires = (time.Time{}); *expires == "" || *expires == "never" {
+			return nil
 		}
-		return err
+		if k.Expires, err = model.ParseExpiry(*expires); err != nil {
+			return &usageError{err: err}
+		}
+		return nil
 	})
 	f.truth("restrict", "commands only: no terminal, so no dashboard", func(k *model.Key) *bool { return &k.Restrict })
 	return f
@@ -265,6 +277,7 @@ func (s *session) input(what string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("standard input: %w", err)
 	}
+	s.untyped = true
 	if int64(len(text)) > limit {
 		return nil, fmt.Errorf("standard input is too much: %s is at most %d KiB", what, limit>>10)
 	}

@@ -26,11 +26,25 @@ type waiting struct {
 	timeout *time.Duration
 }
 
-func waitFlags(cmd *cobra.Command, until string) waiting {
-	return waiting{
-		wait:    cmd.Flags().Bool("wait", false, "wait until "+until),
-		timeout: cmd.Flags().Duration("timeout", 10*time.Minute, "how long to wait"),
+// pause is a flag that takes a time to wait.
+type pause time.Duration
+
+func (p *pause) String() string { return time.Duration(*p).String() }
+func (p *pause) Type() string   { return "duration" }
+
+func (p *pause) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return errors.New("must be a time such as 90s or 10m")
 	}
+	*p = pause(d)
+	return nil
+}
+
+func waitFlags(cmd *cobra.Command, until string) waiting {
+	timeout := pause(10 * time.Minute)
+	cmd.Flags().Var(&timeout, "timeout", "how long to wait")
+	return waiting{wait: cmd.Flags().Bool("wait", false, "wait until "+until), timeout: (*time.Duration)(&timeout)}
 }
 
 func powerOn(s *session) *cobra.Command {

@@ -182,6 +182,7 @@ func (s *session) readBody(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.untyped = true
 	if len(data) == 0 {
 		return "", usagef("nothing came on standard input; to have none, give --user-data=")
 	}

@@ -28,8 +28,9 @@ func newRoot(s *session) *cobra.Command {
 		Short: "The home lab: its machines, its VMs and their power",
 		Long: `Without a command the dashboard opens. With one, the answer is written and the
 connection ends: standard output is the answer, standard error what is beside it,
-and the exit status is 0 (done), 1 (failed) or 2 (wrong usage, or a confirmation
-that nobody was there to give: see --yes).`,
+and the exit status is 0 (done), 1 (failed) or 2: wrong usage, such as a value that
+its flag or field does not take, or a confirmation that nobody was there to give
+(see --yes).`,
 		Annotations:        map[string]string{cobra.CommandDisplayNameAnnotation: displayName},
 		SilenceErrors:      true,
 		SilenceUsage:       true,
@@ -38,7 +39,13 @@ that nobody was there to give: see --yes).`,
 	}
 	root.SetFlagErrorFunc(badFlag)
 	root.SetGlobalNormalizationFunc(sameFlag)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { s.help(s.io.Out, cmd) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 && args[0] != "help" {
+			s.unknown = unknownCommand(cmd, args[0])
+			return
+		}
+		s.help(s.io.Out, cmd)
+	})
 	root.AddGroup(
 		&cobra.Group{ID: groupThings, Title: "Things"},
 		&cobra.Group{ID: groupPower, Title: "Power"},
@@ -89,7 +96,7 @@ func parent(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 			return &bareError{cmd}
 		case args[0] == "help":
 			found, rest, err := cmd.Find(args[1:])
-			if err != nil || len(rest) > 0 && found.HasSubCommands() {
+			if err != nil || len(rest) > 0 {
 				return unknownCommand(found, rest[0])
 			}
 			return found.Help()
@@ -136,7 +143,7 @@ func helpCommand(s *session) *cobra.Command {
 			if err != nil || found == nil {
 				return unknownCommand(cmd.Root(), args[0])
 			}
-			if len(rest) > 0 && found.HasSubCommands() {
+			if len(rest) > 0 {
 				return unknownCommand(found, rest[0])
 			}
 			s.help(s.io.Out, found)

@@ -27,7 +27,7 @@ import (
 //	tty INPUT ARGS…      runs a command on a terminal where a person types INPUT
 //	                     (\r, \x03 and the like are read), 60 columns wide
 //	tty2 ARGS…           runs a command on a terminal, expecting wrong usage
-//	raw STRING…          runs a command of Go-quoted words
+//	raw STRING…          runs a command of Go-quoted words; raw2 expects wrong usage
 //	imagefile NAME IMAGE VOLUME [used]   its agent has that file of an image
 //	online NAME [N]      the agent of NAME is connected, every guest desired runs
 //	off NAME             NAME is off
@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 				runLab(ts, exitUsage, args, IO{In: strings.NewReader(""), PTY: true, Width: 60})
 			},
 			"raw":       scriptRaw,
+			"raw2":      func(ts *testscript.TestScript, _ bool, args []string) { runRaw(ts, exitUsage, args) },
 			"online":    scriptOnline,
 			"seen":      scriptSeen,
 			"off":       scriptOff,
@@ -126,16 +127,14 @@ func scriptTTY(ts *testscript.TestScript, neg bool, args []string) {
 	runLab(ts, want, args[1:], IO{In: io.MultiReader(strings.NewReader(typed)), PTY: true, Width: 60})
 }
 
-func scriptRaw(ts *testscript.TestScript, neg bool, args []string) {
+func scriptRaw(ts *testscript.TestScript, neg bool, args []string) { runRaw(ts, status(neg), args) }
+
+func runRaw(ts *testscript.TestScript, want int, args []string) {
 	words := make([]string, len(args))
 	for i, arg := range args {
 		word, err := strconv.Unquote(`"` + arg + `"`)
 		ts.Check(err)
 		words[i] = word
-	}
-	want := exitDone
-	if neg {
-		want = exitFailed
 	}
 	runLab(ts, want, words, IO{})
 }
