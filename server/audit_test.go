@@ -79,16 +79,23 @@ func TestAuditSaysWhoDidWhat(t *testing.T) {
 func TestCommandsAreNotedWithWhatTheyName(t *testing.T) {
 	l := startLab(t)
 	l.commit(model.Edits(model.Add(sandbox("box")), model.Add(sandbox("rack"))))
-	for want, given := range map[string]string{
-		"undo 7":                   "undo 7 --yes",
-		"hypervisor edit box":      "hypervisor edit --yes box",
-		"hypervisor edit":          "hypervisor edit --network box",
-		"hypervisor hold box rack": "hypervisor hold --policy=auto box other rack",
-		"outlet edit":              "outlet edit plug --password rack",
+	for _, c := range [][2]string{
+		{"undo --yes 7", "undo 7, status 1"},
+		{"hypervisor edit --policy review box", "hypervisor edit box"},
+		{"hypervisor edit --network box", "hypervisor edit, status 2"},
+		{"hold --dry-run box", "hold box"},
+		{"release rack other box", "release rack box, status 1"},
+		{"hypervisor add -y --policy=auto shelf", "hypervisor add shelf"},
+		{"user add ann", "user add ann"},
+		{"key add ann hush", "key add ann, status 2"},
+		{"vm lst", "vm lst, status 2"},
+		{"power off --force rack --yes", "power off rack"},
 	} {
-		if got := noted(strings.Fields(given), l.admin().State()); got != want {
-			t.Errorf("%q is noted as %q", given, got)
-		}
+		given, want := c[0], c[1]
+		_, _, _ = l.run(given)
+		eventually(t, fmt.Sprintf("%q is noted as %q", given, want), func() bool {
+			return slices.ContainsFunc(l.audited(), func(line string) bool { return strings.Contains(line, " "+want+" x") })
+		})
 	}
 }
 

@@ -35,11 +35,16 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 	var helpers sync.WaitGroup
 	helpers.Go(func() { keepAlive(ctx, sess, s.keepalive, cancel) })
 
-	words := noted(args, lab.State())
-	lab.doing = firstLineOf(words)
-	defer s.live.doing(visitorOf(sess.Context()), lab.doing)()
+	lab.doing = firstLineOf(strings.Join(args[:min(len(args), 2)], " "))
+	done := s.live.doing(visitorOf(sess.Context()), lab.doing)
+	defer func() { done() }()
 	start := time.Now()
 	stdio := command.IO{In: sess, Out: sess, Err: sess.Stderr(), Address: lab.address, Screens: screens()}
+	stdio.Begin = func(path string, args []string) {
+		done()
+		lab.doing = noted(path, args, lab.State())
+		done = s.live.doing(visitorOf(sess.Context()), lab.doing)
+	}
 	if win != nil {
 		helpers.Go(func() {
 			select {
@@ -59,7 +64,7 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 		stdio.Err = &colorprofile.Writer{Forward: stdio.Err, Profile: profile}
 	}
 	code := s.command(ctx, lab, args, stdio)
-	log.Info("command", "command", words, "status", code, "took", time.Since(start).Round(time.Microsecond))
+	log.Info("command", "command", lab.doing, "status", code, "took", time.Since(start).Round(time.Microsecond))
 	lab.note(model.AuditDid, withStatus(lab.doing, code))
 	if code < 0 || code > 254 {
 		code = 1 // 255 is ssh's own
@@ -71,24 +76,19 @@ func (s *Server) runCommand(sess ssh.Session, lab *lab, args []string, win *wind
 }
 
 // mostNamed is how many things are named of a command that is noted.
-const mostNamed = 3
+const mostNamed = 4
 
-// noted are the words that a command is noted by: its first two, and what it
-// names of the lab. Others, and whatever a flag is given, may be secrets.
-func noted(args []string, st *model.State) string {
-	words := slices.Clone(args[:min(len(args), 2)])
-	for n := 2; n < len(args) && len(words) < 2+mostNamed; n++ {
-		switch arg := args[n]; {
-		case arg == "-y", arg == "--yes":
-		case strings.HasPrefix(arg, "-"):
-			if !strings.Contains(arg, "=") {
-				n++ // its value
-			}
-		case isThing(st, arg):
+// noted are the words that a command is noted by: its own, the first of what it
+// is about, which add does not know yet, and what else it names of the lab.
+// Others, and whatever a flag is given, may be secrets.
+func noted(path string, args []string, st *model.State) string {
+	words := []string{path}
+	for i, arg := range args {
+		if len(words) <= mostNamed && (i == 0 || isThing(st, arg)) {
 			words = append(words, arg)
 		}
 	}
-	return strings.Join(words, " ")
+	return firstLineOf(strings.Join(words, " "))
 }
 
 func isThing(st *model.State, name string) bool {
