@@ -236,9 +236,9 @@ func (m *invited) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 func (m *invited) paste(*app, string) {}
 
 func (m *invited) draw(a *app, w, _ int) (string, []line, ink) {
-	body := []line{text(inkText, "On "+m.name+", until "+moment(a.now, m.expires)+", once:"), nil}
+	body := append(wrapped(inkText, "On "+m.name+", once, until "+moment(a.now, m.expires)+"; it is not shown again:", w, 0), nil)
 	body = append(body, wrapped(inkName, m.command, w, 0)...)
-	return "Invited", append(body, nil, line{{"y", inkKey}, {" copy it   ", inkText}, {"esc", inkKey}, {" close; it is not shown again", inkDim}}), inkRule
+	return "Invited", append(body, nil, line{{"y", inkKey}, {" copy it   ", inkText}, {"esc", inkKey}, {" close", inkDim}}), inkRule
 }
 
 // newUserForm edits a user, or adds one with a key if name is empty.

@@ -328,9 +328,9 @@ func (a *app) say(i ink, sign, s string) tea.Cmd {
 	})
 }
 
-// fail shows an error: in the status line where it fits, else in a box.
+// fail shows an error whole: in the status line where it fits, else in a box.
 func (a *app) fail(err error) tea.Cmd {
-	if s := err.Error(); width(clean(s)) > a.w-4 {
+	if s := err.Error(); strings.Contains(s, "\n") || width(clean(s)) > a.w-3 {
 		a.toast = nil // what was under way has failed
 		a.overlay = &message{title: "That did not work", text: s}
 		return nil

@@ -65,7 +65,7 @@ func noteOf(r *hvRow) (note, bool) {
 		if r.st.Power == model.PowerOff {
 			return note{}, false // off is how it is meant to be
 		}
-		n.rank, n.text = 4, "has no agent yet: agent invite "+r.Name+" makes the token that it joins with"
+		n.rank, n.text = 4, "has no agent yet: J on it shows the line that it joins with"
 	case model.PhaseHeld:
 		n.rank, n.text = 5, "is held: nothing is applied until it is released"
 	default:

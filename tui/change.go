@@ -84,12 +84,16 @@ func (a *app) saved(what string, rev model.Revision) tea.Cmd {
 	if rev.Number == 0 {
 		return a.say(inkDim, signNone, what+": it was so already")
 	}
-	what += ", revision " + strconv.FormatUint(rev.Number, 10)
-	if a.mayUndo(rev) {
-		a.last = rev
-		what += "; u undoes it"
+	number := ", revision " + strconv.FormatUint(rev.Number, 10)
+	if !a.mayUndo(rev) {
+		return a.say(inkGood, signDone, what+number)
 	}
-	return a.say(inkGood, signDone, what)
+	a.last = rev
+	const undo = "; u undoes it"
+	if room := a.w - 3 - width(number+undo); room < width(clean(what)) { // the offer stays in sight
+		what, number = cut(clean(what), room+width(number)), ""
+	}
+	return a.say(inkGood, signDone, what+number+undo)
 }
 
 // offerRebuild asks whether to rebuild the one guest that has what was saved

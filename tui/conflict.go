@@ -16,6 +16,7 @@ type conflictBox struct {
 	now    *model.State
 	theirs values
 	gone   bool
+	top    int // scrolled
 }
 
 func newConflictBox(f *form, err *model.ConflictError, now *model.State) *conflictBox {
@@ -41,6 +42,10 @@ func (c *conflictBox) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
 	case "esc":
 		a.overlay = nil
+	case "up", "pgup":
+		c.top = max(c.top-1, 0)
+	case "down", "pgdown":
+		c.top++
 	case "t":
 		if c.gone {
 			return nil
@@ -93,27 +98,43 @@ func (c *conflictBox) draw(a *app, w, h int) (string, []line, ink) {
 	if c.gone {
 		body = append(body, nil, text(inkBad, "It is not there any more under that name."))
 	}
-	body = append(body, nil)
+	body = append(append(body, nil), c.differing(w)...)
+	keys := line{{"t", inkKey}, {" theirs   ", inkText}, {"o", inkKey}, {either(w < 50, " yours   ", " yours over theirs   "), inkText}}
+	if c.gone {
+		keys = nil
+	}
+	foot := []line{nil, append(keys, span{"esc", inkKey}, span{either(w < 50, " back", " go on editing"), inkDim})}
+	return "Changed by somebody else", append(window(body, &c.top, h-len(foot)), foot...), inkWarn
+}
+
+// differing are the fields that somebody has changed, with both values.
+func (c *conflictBox) differing(w int) []line {
+	if c.gone {
+		return nil
+	}
+	var out []line
 	mine := c.f.values()
 	for _, fl := range c.f.fields {
 		t, s, m := c.theirs[fl.key], c.f.start[fl.key], mine[fl.key]
-		name, say := text(inkDim, fl.label).fit(14), func(v string) string { return orNone(fl.shown(v)) }
+		say := func(v string) string { return orNone(fl.shown(v)) }
+		words, colour := "", inkText
 		switch {
-		case c.gone || t == s && m == s:
+		case t == s && m == s:
+			continue
 		case t == m:
-			body = append(body, append(name, span{"both: " + say(m), inkText}))
+			words = "both: " + say(m)
 		case m == s:
-			body = append(body, append(name, span{"theirs ", inkDim}, span{say(t), inkText}, span{", you left it at " + say(s), inkDim}))
+			words = "theirs " + say(t) + ", you left it at " + say(s)
 		case t == s:
-			body = append(body, append(name, span{"yours ", inkDim}, span{say(m), inkText}, span{", they left it at " + say(s), inkDim}))
+			words = "yours " + say(m) + ", they left it at " + say(s)
 		default:
-			body = append(body, append(name, span{"theirs ", inkDim}, span{say(t), inkWarn}, span{"  yours ", inkDim}, span{say(m), inkWarn}))
+			words, colour = "theirs "+say(t)+", yours "+say(m), inkWarn
+		}
+		name := text(inkDim, fl.label)
+		for _, l := range wrap(words, w-14) {
+			out = append(out, append(name.fit(14), span{l, colour}))
+			name = nil
 		}
 	}
-	top := 0
-	foot := []line{nil, {{"t", inkKey}, {" take theirs   ", inkText}, {"o", inkKey}, {" save yours over theirs   ", inkText}, {"esc", inkKey}, {" go on editing", inkDim}}}
-	if c.gone {
-		foot = []line{nil, {{"esc", inkKey}, {" go on editing", inkDim}}}
-	}
-	return "Changed by somebody else", append(window(body, &top, h-len(foot)), foot...), inkWarn
+	return out
 }

@@ -12,19 +12,26 @@ import (
 // message is something that has to be read before going on.
 type message struct {
 	title, text string
+	top         int // scrolled
 }
 
 func (m *message) key(a *app, k tea.KeyPressMsg) tea.Cmd {
-	a.overlay = nil
+	switch k.String() {
+	case "up", "pgup":
+		m.top = max(m.top-1, 0)
+	case "down", "pgdown":
+		m.top++
+	default:
+		a.overlay = nil
+	}
 	return nil
 }
 
 func (m *message) paste(*app, string) {}
 
 func (m *message) draw(a *app, w, h int) (string, []line, ink) {
-	body := wrapped(inkText, m.text, w, 0)
-	body = body[:min(len(body), max(h-2, 1))]
-	return m.title, append(body, nil, text(inkDim, "any key closes this")), inkBad
+	body := window(wrapped(inkText, m.text, w, 0), &m.top, h-2)
+	return m.title, append(body, nil, text(inkDim, "any other key closes this")), inkBad
 }
 
 // confirm asks before something is done: for a yes, or for a name to be typed

@@ -521,3 +521,21 @@ func TestLongLog(t *testing.T) {
 	d.press("pgdown", "ctrl+u", "down", "up", "end")
 	d.see(fmt.Sprintf("line %d", len(recs)-1), "following")
 }
+
+// TestErrorsAreReadWhole checks that an error longer than its box is scrolled,
+// and that a long message keeps the offer to undo in sight.
+func TestErrorsAreReadWhole(t *testing.T) {
+	lab := newLab()
+	lab.refuse = errors.New(strings.Repeat("the store is full and nothing can be written; ", 12) + "remove something")
+	d := drive(t, lab, 40, 12)
+	d.press("2", "home", "x")
+	d.see("That did not work", "more")
+	for range 40 {
+		d.press("down")
+	}
+	d.see("something", "any other key closes this")
+	d.press("enter")
+	d.gone("That did not work")
+	d.press("x")
+	d.see("Protect backup", "; u undoes it")
+}

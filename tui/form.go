@@ -27,6 +27,7 @@ type form struct {
 	start  values // as read, to tell what was typed
 	at     int
 	top    int
+	w      int // of the fields, as last drawn
 
 	// load makes the fields from the state; false: the object is gone.
 	load func(s *model.State) (fields []*field, version uint64, ok bool)

@@ -42,7 +42,7 @@ func (f *form) wrong(fl *field) bool { return fl.err != "" && (fl.touched || f.t
 
 // drawFields draws so many rows of fields, and says of how many more there are.
 func (f *form) drawFields(w, rows int) []line {
-	f.top = min(f.top, f.at)
+	f.top, f.w = min(f.top, f.at), w
 	f.top = max(min(max(f.top, f.at-rows+1), len(f.fields)-rows), 0)
 	end := min(f.top+rows, len(f.fields))
 	var out []line

@@ -80,10 +80,23 @@ func (f *form) refused(a *app, err error, now *model.State) tea.Cmd {
 		if fl.err != "" {
 			f.goTo(i)
 			fl.in.all = false // what is wrong is put right, not typed anew
-			return a.say(inkBad, signFailed, "not saved: "+fl.label+" "+fl.err)
+			return f.notYet(a, fl)
 		}
 	}
 	return a.fail(err)
+}
+
+// notYet says what is wrong with a field. Where the status line has no room the
+// hint does, or else a box.
+func (f *form) notYet(a *app, fl *field) tea.Cmd {
+	words := fl.label + " " + fl.err
+	switch {
+	case width(clean("not saved: "+words)) <= a.w-3:
+		return a.say(inkBad, signFailed, "not saved: "+words)
+	case len(wrap(words, f.w-3)) <= hintRows(f.w):
+		return a.say(inkBad, signFailed, "not saved: "+fl.label+" to put right")
+	}
+	return a.fail(errors.New("not saved: " + words))
 }
 
 func (f *form) commit(a *app, v values, base uint64) tea.Cmd {

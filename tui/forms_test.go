@@ -18,7 +18,7 @@ func TestHypervisorForm(t *testing.T) {
 	d.typed("default=/srv/vms, fast")
 	d.see("not work yet")
 	d.press("ctrl+s")
-	d.see("not saved: pools must be name=/path")
+	d.see("not saved: pools to put right", "pools must be name=/path")
 	d.typed("=/srv/fast")
 	d.press("tab", "r", "tab", "right", "space", "tab")
 	d.typed("shelf-1.lan")

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -90,6 +91,24 @@ func TestScreens(t *testing.T) {
 		{"in-the-way", "2 home i"},
 		{"adopt", "2 home i O"},
 		{"hypervisor-foreign", "home enter left G"},
+		{"hypervisor-form", "end up e"},
+		{"profile-form", "3 n"},
+		{"outlet-form", "4 end e"},
+		{"image-form", "5 e"},
+		{"user-form", "g a e"},
+		{"key-form", "g a K"},
+		{"form-leave", "2 end enter x esc"},
+		{"form-refused", "2 end enter x ctrl+s"},
+		{"form-conflict", "2 end enter x theirs ctrl+s"},
+		{"error", "2 home x"},
+		{"revision", "7 down enter"},
+		{"salt", "2 down down down t"},
+		{"log", "6 enter F"},
+		{"log-find", "6 enter / c r e a t e"},
+		{"invite", "g a i"},
+		{"invited", "home down J"},
+		{"filtered", "2 / s t a t e : r u n"},
+		{"nothing-matches", "2 / q q enter"},
 	}
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 12}} {
 		for _, s := range screens {
@@ -97,7 +116,7 @@ func TestScreens(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				lab := newLab()
 				switch s.name {
-				case "access":
+				case "access", "user-form", "key-form":
 					lab = peopled(t)
 				case "roles", "role-form":
 					lab = withRole(lab)
@@ -107,13 +126,23 @@ func TestScreens(t *testing.T) {
 					moving(lab, "db", model.MoveStatus{Phase: model.MoveCopying, Disk: model.DiskRoot, Done: 1700 << 20, Total: 6200 << 20}, model.MoveTo("db", "nuc"))
 				case "vm-arriving", "move-back":
 					moving(lab, "db", model.MoveStatus{Phase: model.MoveArriving, Note: "for the guest to come up on nuc"}, model.MoveTo("db", "nuc"), model.Arrive("db", "nuc"))
+				case "error", "form-refused":
+					lab.refuse = errors.New("the store cannot be written: no space left on device: write /var/lib/homelab/homelab.db; 12 MiB are needed and 0 are free. Remove what is in the way there, or restore a backup elsewhere")
+				case "salt":
+					lab = saltedLab()
 				case "vms-stopping", "vm-stopping", "stop-now":
 					stopping(lab, "db", 41*time.Second)
 				}
 				d := drive(t, lab, size[0], size[1])
 				for _, k := range strings.Fields(s.keys) {
+					if k == "theirs" {
+						theirs(t, lab)
+						d.see("changed by grace")
+						continue
+					}
 					d.press(k)
 					d.settle()
+					d.screen() // what is drawn tells keys how much is in sight
 				}
 				got := d.screen()
 				for i, l := range strings.Split(got, "\n") {
@@ -133,6 +162,14 @@ func TestScreens(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// theirs is what somebody else saves while web is edited.
+func theirs(t *testing.T, lab *fakeLab) {
+	t.Helper()
+	if _, err := lab.commit("grace", "vm edit web --role front", 0, changeVM("web", func(v *model.VM) { v.Role, v.CPUs = "a-role-with-a-long-name", 4 })); err != nil {
+		t.Fatal(err)
 	}
 }
 

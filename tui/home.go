@@ -273,7 +273,7 @@ func (s *home) empty() []line {
 		nil,
 		text(inkText, "  No hypervisor yet."),
 		nil,
-		{{"  n", inkKey}, {" defines one here; then ", inkDim}, {"agent invite NAME", inkName}, {" makes the token", inkDim}},
+		{{"  n", inkKey}, {" defines one here; then ", inkDim}, {"J", inkKey}, {" on it shows the line", inkDim}},
 		text(inkDim, "  that its machine joins with: homelab agent --join TOKEN"),
 	}
 }

@@ -111,7 +111,9 @@ func overview(a *app, r *hvRow, w int) []line {
 		out = append(out, fact("salt", saltLine(*st)))
 	}
 	if r.st.Error != "" {
-		out = append(out, fact("trouble", text(inkBad, firstLine(r.st.Error))))
+		for n, l := range wrap(firstLine(r.st.Error), w-12) {
+			out = append(out, fact(either(n == 0, "trouble", ""), text(inkBad, l)))
+		}
 	}
 	return out
 }
@@ -249,9 +251,9 @@ func paneRun(run model.Run, now time.Time, w int) line {
 // hypervisorActions are what can be done to a hypervisor, wherever it is shown.
 func hypervisorActions(a *app, row func(a *app) *hvRow, edit binding) []action {
 	var run *model.Run
-	held, release := keyHold, 0
+	held, release, joins := keyHold, 0, false
 	if r := row(a); r != nil {
-		run = r.run
+		run, joins = r.run, r.st.Phase == model.PhaseNew
 		if r.Hold {
 			held, release = keyRelease, 1
 		}
@@ -275,6 +277,7 @@ func hypervisorActions(a *app, row func(a *app) *hvRow, edit binding) []action {
 		on(keyPlan, func(a *app, r *hvRow) tea.Cmd { return startRun(a, r.Name, model.RunPlan) }),
 		on(keyApprove, func(a *app, r *hvRow) tea.Cmd { return approve(a, r.run) }).only(run != nil && run.State == model.RunWaiting),
 		on(keyCancel, func(a *app, r *hvRow) tea.Cmd { return cancelRun(a, r.run) }).only(run != nil),
+		on(keyJoin, func(a *app, r *hvRow) tea.Cmd { return invite(a, r.Name) }).only(joins),
 		on(keyRemoveHV, removeHypervisor),
 		on(keyWatts, func(a *app, r *hvRow) tea.Cmd { return openPlot(a, model.KindHypervisor, r.Name) }),
 		on(keyRecycle, cycleMachine),

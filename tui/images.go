@@ -154,7 +154,7 @@ func (s *images) pane(a *app, w, h int) []line {
 			case f.Partial:
 				l = append(l, span{signHalf + " fetched in part", inkBusy})
 			case !f.Used:
-				l = append(l, span{"unused: image prune removes it", inkDim})
+				l = append(l, span{"unused: P removes it", inkDim})
 			}
 			out = append(out, l)
 		}

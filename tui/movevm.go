@@ -109,10 +109,13 @@ func moveLines(rows []*vmRow, carried map[string]bool) []line {
 	}
 	var out []line
 	if len(with) > 0 {
-		out = append(out, text(inkText, sentence(with)+plural(len(with), " is", " are")+" shut down, the disks are copied, and "+plural(len(with), "the guest is", "the guests are")+" started there. Until then it can be cancelled."))
+		out = append(out, text(inkText, sentence(with)+plural(len(with), " is", " are")+" shut down, the disks are copied, and "+plural(len(with), "the guest is", "the guests are")+" started there."))
 	}
 	if len(off) > 0 {
-		out = append(out, text(inkText, sentence(off)+plural(len(off), " stays stopped; its disks", " stay stopped; their disks")+" are copied. Until then that can be cancelled."))
+		out = append(out, text(inkText, sentence(off)+plural(len(off), " stays stopped; its disks", " stay stopped; their disks")+" are copied."))
+	}
+	if len(with)+len(off) > 0 {
+		out = append(out, text(inkText, "Until the disks are there, m gives it up."))
 	}
 	if len(without) > 0 {
 		out = append(out, text(inkWarn, sentence(without)+plural(len(without), " has", " have")+" no domain now: only the placement is changed, and no disk goes along."))

@@ -99,6 +99,7 @@ var needed = map[string]model.Role{
 	"edit the user: name and role":                                                                      model.RoleAdmin,
 	"give the user one more key":                                                                        model.RoleAdmin,
 	"invite the agent of a hypervisor: shows the line to type there":                                    model.RoleAdmin,
+	"invite its agent: shows the line to type there":                                                    model.RoleAdmin,
 	"make it the active profile; shows what appears and goes":                                           model.RoleAdmin,
 	"move to another hypervisor, or give a move up; what that does is asked about first":                model.RoleAdmin,
 	"rebuild: a new root disk from the image; asks for the name, as all that is on the old one is lost": model.RoleAdmin,

@@ -203,8 +203,11 @@ func (s *runScreen) logBlock(a *app, w, h int) []line {
 	head := line{{" LOG", inkHead}}
 	switch {
 	case s.log.free:
-		left := len(s.log.lines) - s.log.top - s.log.h
-		head = append(head, span{fmt.Sprintf("  scrolled, %s below; f follows", count(max(left, 0), "line")), inkWarn})
+		words := "  stays here; f follows"
+		if left := len(s.log.lines) - s.log.top - s.log.h; left > 0 {
+			words = "  scrolled, " + count(left, "line") + " below; f follows"
+		}
+		head = append(head, span{words, inkWarn})
 	case !s.run.State.Ended():
 		head = append(head, span{"  following", inkDim})
 	}

@@ -175,7 +175,7 @@ func factLines(a *app, r *hvRow, w int) []line {
 	}
 	out := []line{head("MACHINE")}
 	if st.Agent == model.AgentNever || st.Agent == "" {
-		out = append(out, text(inkDim, "nothing is known before its agent has joined: agent invite "+r.Name))
+		out = append(out, text(inkDim, "nothing is known before its agent has joined: J invites it"))
 	} else {
 		out = append(out,
 			one("host name", f.Hostname), one("system", strings.Trim(f.OS+" · "+f.Arch, " ·")), one("CPUs", strconv.Itoa(f.CPUs)),
