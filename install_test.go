@@ -98,6 +98,9 @@ func TestInstallAndUninstall(t *testing.T) {
 		t.Errorf("keys: %s", keys)
 	}
 
+	// A path from where one stands is the same folder.
+	t.Chdir(filepath.Dir(root))
+	args[3] = filepath.Base(root)
 	again, err := homelab(t, args...)
 	if err != nil || strings.Contains(again, "wrote") || strings.Count(again, "unchanged") != 7 {
 		t.Errorf("the second time: %v\n%s", err, again)
@@ -153,9 +156,12 @@ func TestInstallRefuses(t *testing.T) {
 		{[]string{"install", "agent", "--root", root}, "give --join TOKEN"},
 		{[]string{"install", "agent", "--root", root, "--join", "nonsense"}, "token"},
 		{[]string{"install", "server", "--root", root, "--authorized-keys", empty}, "no public key"},
+		{[]string{"install", "agent", "--root", root, "--join", "nonsense", "--dry-run"}, "token"},
 		{[]string{"install", "server", "--root", root, "--port", "70000"}, "no port"},
+		{[]string{"install", "server", "--root", root, "--port", "ssh"}, `"--port" flag: must be a whole number`},
 		{[]string{"install", "server", "--root", root, "--address", "a\nb"}, "no address"},
 		{[]string{"install", "server", "--root", filepath.Join(root, "none")}, "no folder"},
+		{[]string{"install", "server", "--root", filepath.Join(root, "none"), "--dry-run"}, "no folder"},
 		{[]string{"install"}, "server or agent"},
 		{[]string{"uninstall", "printer", "--root", root}, "not server or agent"},
 	} {

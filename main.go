@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"homelab/agent"
+	"homelab/agent/wire"
 	"homelab/model"
 	"homelab/server"
 	"homelab/server/demo"
@@ -63,7 +64,7 @@ commands. To see it all on this machine: ` + "`homelab demo`" + `.`,
 			return local.Usage(errors.New("say which command: serve, agent, demo, install, uninstall, check or version"))
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return local.Usage(err) })
+	root.SetFlagErrorFunc(local.BadFlag)
 	root.AddCommand(newServe(), newAgent(), newDemo(), local.Install(join), local.Uninstall(), local.Check(), local.Version())
 	return root
 }
@@ -168,6 +169,9 @@ It joins once, with the token that ` + "`ssh homelab.lan agent invite NAME`" + `
 			argv, err := model.SplitCommand(halt)
 			if err != nil || len(argv) == 0 {
 				return local.Usage(fmt.Errorf("--shutdown-command %q is no command: give a program and its arguments, such as \"systemctl poweroff\"", halt))
+			}
+			if _, err := wire.ParseToken(token); token != "" && err != nil {
+				return local.Usage(err)
 			}
 			opts.Shutdown = agent.PowerOff(argv...)
 			opts.Token, opts.Version = token, local.ReadBuild().Version

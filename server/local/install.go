@@ -20,7 +20,7 @@ import (
 // that will be the root of another one, and says what it does.
 type installation struct {
 	ctx     context.Context
-	root    string // "" is this machine
+	root    string // "" is this machine; made absolute by check
 	dry     bool
 	out     io.Writer
 	changed bool // a file that the service is made of
@@ -32,13 +32,15 @@ func (i *installation) path(name string) string { return filepath.Join("/", i.ro
 
 // check refuses what cannot succeed, before anything is changed.
 func (i *installation) check() error {
-	if i.dry {
-		return nil
-	}
 	if i.root != "" {
-		if info, err := os.Stat(i.root); err != nil || !info.IsDir() {
+		root, err := filepath.Abs(i.root)
+		if info, bad := os.Stat(i.root); err != nil || bad != nil || !info.IsDir() {
 			return fmt.Errorf("--root %s is no folder", i.root)
 		}
+		i.root = root
+		return nil
+	}
+	if i.dry {
 		return nil
 	}
 	if os.Geteuid() != 0 {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
+
+	"homelab/agent/wire"
 )
 
 // Join makes this machine's agent known to a server, once, and returns the name
@@ -52,8 +54,8 @@ func installServer() *cobra.Command {
 		Long: `Install the server as a service with a user of its own, which may write its data (` + serverData + `) and nothing else.
 
 Its first admin is whoever holds the keys of --authorized-keys, by default those of the user who ran sudo
-(~/.ssh/authorized_keys and ~/.ssh/id_*.pub). A key's comment NAME@HOST names the admin. With --port 22 it is reached as ` + "`ssh homelab.lan`" + `, if nothing else has that
-port: what is in the way is named.`,
+(~/.ssh/authorized_keys and ~/.ssh/id_*.pub). A key's comment NAME@HOST names the admin. With --port 22 it is reached as
+` + "`ssh homelab.lan`" + `, if nothing else has that port: what is in the way is named.`,
 		Example: "  sudo homelab install server\n  sudo homelab install server --port 22 --dry-run",
 		Args:    NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -208,15 +210,20 @@ func (i *installation) join(join Join, token, server string) error {
 		return nil
 	case token == "":
 		return &UsageError{errors.New("the agent has not joined yet: give --join TOKEN, which `ssh homelab.lan agent invite NAME` prints")}
-	case i.dry:
+	}
+	if _, err := wire.ParseToken(token); err != nil {
+		return &UsageError{err}
+	}
+	if i.dry {
 		i.sayf("would join the server with the token, and keep who we are in %s", agentData)
 		return nil
 	}
-	if i.root == "" { // a running agent holds the folder
-		_ = i.stopUnit(agentUnit)
-	}
+	stopped := i.root == "" && i.stopUnit(agentUnit) // a running agent holds the folder
 	name, err := join(i.ctx, i.path(agentData), token, server)
 	if err != nil {
+		if stopped {
+			err = errors.Join(err, i.run("systemctl", "start", agentUnit))
+		}
 		return err
 	}
 	i.changed = true

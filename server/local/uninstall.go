@@ -50,11 +50,15 @@ func (i *installation) uninstall(whats []string) error {
 			return err
 		}
 		if what == "server" {
+			if _, err := os.Stat(i.path(sysusersFile)); err == nil {
+				i.sayf("kept the user homelab, whose the data is")
+			}
 			if err := inOrder(func() error { return i.remove(sysusersFile) }, func() error { return i.remove(adminKeysFile) }); err != nil {
 				return err
 			}
-			_ = os.Remove(i.path(filepath.Dir(adminKeysFile))) // only if it is empty
-			i.sayf("kept the user homelab, whose the data is")
+			if !i.dry {
+				_ = os.Remove(i.path(filepath.Dir(adminKeysFile))) // only if it is empty
+			}
 		}
 		if _, err := os.Stat(i.path(data)); err == nil {
 			i.sayf("kept %s, the %s's data: remove it by hand if it is of no use any more", data, what)
@@ -100,9 +104,11 @@ func (i *installation) removeUnit(unit string) error {
 	)
 }
 
-// stopUnit stops a service that may not be there.
-func (i *installation) stopUnit(unit string) error {
-	return exec.CommandContext(i.ctx, "systemctl", "stop", unit).Run()
+// stopUnit stops a service, and tells whether it ran.
+func (i *installation) stopUnit(unit string) bool {
+	ran := exec.CommandContext(i.ctx, "systemctl", "is-active", "--quiet", unit).Run() == nil
+	_ = exec.CommandContext(i.ctx, "systemctl", "stop", unit).Run() // also one that waits to be restarted
+	return ran
 }
 
 // remove removes a file that may not be there.

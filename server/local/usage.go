@@ -5,7 +5,10 @@
 package local
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -15,6 +18,15 @@ type UsageError struct{ error }
 
 // Usage makes an error one about how the program was called.
 func Usage(err error) error { return &UsageError{err} }
+
+// BadFlag makes what a flag does not take a wrong call, in plain words.
+func BadFlag(_ *cobra.Command, err error) error {
+	var number *strconv.NumError
+	if errors.As(err, &number) {
+		err = errors.New(strings.Replace(err.Error(), number.Error(), "must be a whole number", 1))
+	}
+	return &UsageError{err}
+}
 
 // NoArgs refuses arguments.
 func NoArgs(cmd *cobra.Command, args []string) error {
