@@ -165,74 +165,94 @@ const (
 )
 
 var driverFields = map[string][]DriverField{
-	DriverHTTP: {
-		{Key: "method", Hint: "of switching on and off; empty is GET", Options: []string{"", "POST", "PUT", "PATCH"}, at: func(o *Outlet) any { return &o.HTTP.Method }},
-		text("on_url", "asked to switch on, such as http://192.168.1.30/relay/0?turn=on", func(o *Outlet) *string { return &o.HTTP.OnURL }),
-		text("off_url", "asked to switch off, such as http://192.168.1.30/relay/0?turn=off", func(o *Outlet) *string { return &o.HTTP.OffURL }),
-		text("on_body", "sent with POST, PUT or PATCH", func(o *Outlet) *string { return &o.HTTP.OnBody }),
-		text("off_body", "sent with POST, PUT or PATCH", func(o *Outlet) *string { return &o.HTTP.OffBody }),
-		text("status_url", "asked with GET; empty: the state is what was last ordered", func(o *Outlet) *string { return &o.HTTP.StatusURL }),
-		text("on_match", "regular expression that the answer matches when it is on", func(o *Outlet) *string { return &o.HTTP.OnMatch }),
-		text("off_match", "and when it is off; neither is unknown", func(o *Outlet) *string { return &o.HTTP.OffMatch }),
-		{Key: "headers", Hint: "such as Accept: text/plain; {token} stands for the token", Lines: true, at: func(o *Outlet) any { return &o.HTTP.Headers }},
-		text("user", "who logs in with the password", func(o *Outlet) *string { return &o.HTTP.User }),
-		secret(SecretPassword, hintPassword),
-		secret(SecretToken, "sent as a bearer's, or where {token} stands; empty leaves the one that is set"),
-		truth("insecure", hintInsecure, func(o *Outlet) *bool { return &o.HTTP.Insecure }),
-	},
-	DriverTasmota: {
-		text("address", hintAddress, func(o *Outlet) *string { return &o.Tasmota.Address }),
-		count("relay", "1 is the first; empty: it has one only", func(o *Outlet) *int { return &o.Tasmota.Relay }),
-		text("user", "empty is admin", func(o *Outlet) *string { return &o.Tasmota.User }),
-		secret(SecretPassword, hintPassword),
-	},
-	DriverShelly: {
-		text("address", hintAddress, func(o *Outlet) *string { return &o.Shelly.Address }),
-		count("channel", "of several switches; empty is 0, the first", func(o *Outlet) *int { return &o.Shelly.Channel }),
-		secret(SecretPassword, hintPassword),
-	},
-	DriverESPHome: {
-		text("address", hintAddress, func(o *Outlet) *string { return &o.ESPHome.Address }),
-		text("switch", "object ID of the switch, or its name from firmware 2026.7 on", func(o *Outlet) *string { return &o.ESPHome.Switch }),
-		text("power_sensor", "object ID of the sensor that measures W; empty: none", func(o *Outlet) *string { return &o.ESPHome.PowerSensor }),
-		text("energy_sensor", "object ID of the sensor that counts kWh; empty: none", func(o *Outlet) *string { return &o.ESPHome.EnergySensor }),
-		text("user", "who logs in with the password", func(o *Outlet) *string { return &o.ESPHome.User }),
-		secret(SecretPassword, hintPassword),
-	},
-	DriverHomeAssistant: {
-		text("address", hintAddress+"; port 8123 unless it says another", func(o *Outlet) *string { return &o.HomeAssistant.Address }),
-		text("entity", "such as switch.rack", func(o *Outlet) *string { return &o.HomeAssistant.Entity }),
-		text("power_sensor", "such as sensor.rack_power; empty: none", func(o *Outlet) *string { return &o.HomeAssistant.PowerSensor }),
-		text("energy_sensor", "such as sensor.rack_energy; empty: none", func(o *Outlet) *string { return &o.HomeAssistant.EnergySensor }),
-		secret(SecretToken, "a long-lived access token; empty leaves the one that is set"),
-		truth("insecure", hintInsecure, func(o *Outlet) *bool { return &o.HomeAssistant.Insecure }),
-	},
-	DriverRedfish: {
-		text("address", hintAddress+" of the management controller", func(o *Outlet) *string { return &o.Redfish.Address }),
-		text("user", "of the management controller", func(o *Outlet) *string { return &o.Redfish.User }),
-		secret(SecretPassword, hintPassword),
-		text("system", "ID of the machine, where the controller has several", func(o *Outlet) *string { return &o.Redfish.System }),
-		truth("insecure", hintInsecure, func(o *Outlet) *bool { return &o.Redfish.Insecure }),
-	},
-	DriverIPMI: {
-		text("address", "host or host:port of the management controller", func(o *Outlet) *string { return &o.IPMI.Address }),
-		text("user", "of the management controller", func(o *Outlet) *string { return &o.IPMI.User }),
-		secret(SecretPassword, hintPassword),
-	},
-	DriverWOL: {
-		text("mac", "of the network card, such as 52:54:00:12:34:56", func(o *Outlet) *string { return &o.WOL.MAC }),
-		text("broadcast", "of its network, such as 192.168.1.255; empty is 255.255.255.255", func(o *Outlet) *string { return &o.WOL.Broadcast }),
-		secret(SecretPassword, "SecureOn's: 4 or 6 bytes such as 192.168.1.2 or 01:02:03:04:05:06; empty leaves the one that is set"),
-	},
-	DriverCommand: {
-		argv("on_command", "program on the server, with its full path and arguments", func(o *Outlet) *[]string { return &o.Command.On }),
-		argv("off_command", "the same, to switch off", func(o *Outlet) *[]string { return &o.Command.Off }),
-		argv("state_command", "prints on or off; empty: the state is what was last ordered", func(o *Outlet) *[]string { return &o.Command.State }),
-		argv("cycle_command", "takes the power away for a moment; empty: off, then on", func(o *Outlet) *[]string { return &o.Command.Cycle }),
-		argv("watts_command", "prints a number of W; empty: no meter", func(o *Outlet) *[]string { return &o.Command.Watts }),
-		count("timeout_seconds", "after which a program is ended; empty is 10", func(o *Outlet) *int { return &o.Command.TimeoutSeconds }),
-	},
-	DriverSimulated: {
-		{Key: "watts", Hint: "that it plays to measure while it is on; empty: it has no meter", at: func(o *Outlet) any { return &o.Simulated.Watts }},
-	},
+	DriverHTTP:          httpFields,
+	DriverTasmota:       tasmotaFields,
+	DriverShelly:        shellyFields,
+	DriverESPHome:       espHomeFields,
+	DriverHomeAssistant: homeAssistantFields,
+	DriverRedfish:       redfishFields,
+	DriverIPMI:          ipmiFields,
+	DriverWOL:           wolFields,
+	DriverCommand:       commandFields,
+	DriverSimulated:     simulatedFields,
+}
+
+var httpFields = []DriverField{
+	{Key: "method", Hint: "of switching on and off; empty is GET", Options: []string{"", "POST", "PUT", "PATCH"}, at: func(o *Outlet) any { return &o.HTTP.Method }},
+	text("on_url", "asked to switch on, such as http://192.168.1.30/relay/0?turn=on", func(o *Outlet) *string { return &o.HTTP.OnURL }),
+	text("off_url", "asked to switch off, such as http://192.168.1.30/relay/0?turn=off", func(o *Outlet) *string { return &o.HTTP.OffURL }),
+	text("on_body", "sent with POST, PUT or PATCH", func(o *Outlet) *string { return &o.HTTP.OnBody }),
+	text("off_body", "sent with POST, PUT or PATCH", func(o *Outlet) *string { return &o.HTTP.OffBody }),
+	text("status_url", "asked with GET; empty: the state is what was last ordered", func(o *Outlet) *string { return &o.HTTP.StatusURL }),
+	text("on_match", "regular expression that the answer matches when it is on", func(o *Outlet) *string { return &o.HTTP.OnMatch }),
+	text("off_match", "and when it is off; neither is unknown", func(o *Outlet) *string { return &o.HTTP.OffMatch }),
+	{Key: "headers", Hint: "such as Accept: text/plain; {token} stands for the token", Lines: true, at: func(o *Outlet) any { return &o.HTTP.Headers }},
+	text("user", "who logs in with the password", func(o *Outlet) *string { return &o.HTTP.User }),
+	secret(SecretPassword, hintPassword),
+	secret(SecretToken, "sent as a bearer's, or where {token} stands; empty leaves the one that is set"),
+	truth("insecure", hintInsecure, func(o *Outlet) *bool { return &o.HTTP.Insecure }),
+}
+
+var tasmotaFields = []DriverField{
+	text("address", hintAddress, func(o *Outlet) *string { return &o.Tasmota.Address }),
+	count("relay", "1 is the first; empty: it has one only", func(o *Outlet) *int { return &o.Tasmota.Relay }),
+	text("user", "empty is admin", func(o *Outlet) *string { return &o.Tasmota.User }),
+	secret(SecretPassword, hintPassword),
+}
+
+var shellyFields = []DriverField{
+	text("address", hintAddress, func(o *Outlet) *string { return &o.Shelly.Address }),
+	count("channel", "of several switches; empty is 0, the first", func(o *Outlet) *int { return &o.Shelly.Channel }),
+	secret(SecretPassword, hintPassword),
+}
+
+var espHomeFields = []DriverField{
+	text("address", hintAddress, func(o *Outlet) *string { return &o.ESPHome.Address }),
+	text("switch", "object ID of the switch, or its name from firmware 2026.7 on", func(o *Outlet) *string { return &o.ESPHome.Switch }),
+	text("power_sensor", "object ID of the sensor that measures W; empty: none", func(o *Outlet) *string { return &o.ESPHome.PowerSensor }),
+	text("energy_sensor", "object ID of the sensor that counts kWh; empty: none", func(o *Outlet) *string { return &o.ESPHome.EnergySensor }),
+	text("user", "who logs in with the password", func(o *Outlet) *string { return &o.ESPHome.User }),
+	secret(SecretPassword, hintPassword),
+}
+
+var homeAssistantFields = []DriverField{
+	text("address", hintAddress+"; port 8123 unless it says another", func(o *Outlet) *string { return &o.HomeAssistant.Address }),
+	text("entity", "such as switch.rack", func(o *Outlet) *string { return &o.HomeAssistant.Entity }),
+	text("power_sensor", "such as sensor.rack_power; empty: none", func(o *Outlet) *string { return &o.HomeAssistant.PowerSensor }),
+	text("energy_sensor", "such as sensor.rack_energy; empty: none", func(o *Outlet) *string { return &o.HomeAssistant.EnergySensor }),
+	secret(SecretToken, "a long-lived access token; empty leaves the one that is set"),
+	truth("insecure", hintInsecure, func(o *Outlet) *bool { return &o.HomeAssistant.Insecure }),
+}
+
+var redfishFields = []DriverField{
+	text("address", hintAddress+" of the management controller", func(o *Outlet) *string { return &o.Redfish.Address }),
+	text("user", "of the management controller", func(o *Outlet) *string { return &o.Redfish.User }),
+	secret(SecretPassword, hintPassword),
+	text("system", "ID of the machine, where the controller has several", func(o *Outlet) *string { return &o.Redfish.System }),
+	truth("insecure", hintInsecure, func(o *Outlet) *bool { return &o.Redfish.Insecure }),
+}
+
+var ipmiFields = []DriverField{
+	text("address", "host or host:port of the management controller", func(o *Outlet) *string { return &o.IPMI.Address }),
+	text("user", "of the management controller", func(o *Outlet) *string { return &o.IPMI.User }),
+	secret(SecretPassword, hintPassword),
+}
+
+var wolFields = []DriverField{
+	text("mac", "of the network card, such as 52:54:00:12:34:56", func(o *Outlet) *string { return &o.WOL.MAC }),
+	text("broadcast", "of its network, such as 192.168.1.255; empty is 255.255.255.255", func(o *Outlet) *string { return &o.WOL.Broadcast }),
+	secret(SecretPassword, "SecureOn's: 4 or 6 bytes such as 192.168.1.2 or 01:02:03:04:05:06; empty leaves the one that is set"),
+}
+
+var commandFields = []DriverField{
+	argv("on_command", "program on the server, with its full path and arguments", func(o *Outlet) *[]string { return &o.Command.On }),
+	argv("off_command", "the same, to switch off", func(o *Outlet) *[]string { return &o.Command.Off }),
+	argv("state_command", "prints on or off; empty: the state is what was last ordered", func(o *Outlet) *[]string { return &o.Command.State }),
+	argv("cycle_command", "takes the power away for a moment; empty: off, then on", func(o *Outlet) *[]string { return &o.Command.Cycle }),
+	argv("watts_command", "prints a number of W; empty: no meter", func(o *Outlet) *[]string { return &o.Command.Watts }),
+	count("timeout_seconds", "after which a program is ended; empty is 10", func(o *Outlet) *int { return &o.Command.TimeoutSeconds }),
+}
+
+var simulatedFields = []DriverField{
+	{Key: "watts", Hint: "that it plays to measure while it is on; empty: it has no meter", at: func(o *Outlet) any { return &o.Simulated.Watts }},
 }

@@ -49,26 +49,7 @@ type device struct {
 func newOutlets(s *Server) *outlets { return &outlets{s: s, devices: map[string]*device{}} }
 
 // Run keeps a device for each outlet that is defined until ctx ends.
-func (o *outlets) Run(ctx context.Context) {
-	w := o.s.store.Hub().Watch()
-	defer w.Close()
-	var running sync.WaitGroup
-	defer running.Wait()
-	o.align(ctx, &running)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-w.C():
-		}
-		for ref := range w.Take() {
-			if ref.Kind == model.KindOutlet {
-				o.align(ctx, &running)
-				break
-			}
-		}
-	}
-}
+func (o *outlets) Run(ctx context.Context) { o.s.follow(ctx, model.KindOutlet, o.align) }
 
 func (o *outlets) align(ctx context.Context, running *sync.WaitGroup) {
 	defined := o.s.store.State().Outlets

@@ -22,12 +22,16 @@ func newReconcilers(s *Server) *reconcilers {
 }
 
 // Run keeps a reconciler for each hypervisor that is defined until ctx ends.
-func (r *reconcilers) Run(ctx context.Context) {
-	w := r.s.store.Hub().Watch()
+func (r *reconcilers) Run(ctx context.Context) { r.s.follow(ctx, model.KindHypervisor, r.align) }
+
+// follow calls align now and whenever things of a kind change, until ctx ends.
+// It returns when what align has started running has ended.
+func (s *Server) follow(ctx context.Context, kind model.Kind, align func(ctx context.Context, running *sync.WaitGroup)) {
+	w := s.store.Hub().Watch()
 	defer w.Close()
 	var running sync.WaitGroup
 	defer running.Wait()
-	r.align(ctx, &running)
+	align(ctx, &running)
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,8 +39,8 @@ func (r *reconcilers) Run(ctx context.Context) {
 		case <-w.C():
 		}
 		for ref := range w.Take() {
-			if ref.Kind == model.KindHypervisor {
-				r.align(ctx, &running)
+			if ref.Kind == kind {
+				align(ctx, &running)
 				break
 			}
 		}

@@ -110,27 +110,9 @@ func New(opts Options) (*Server, error) {
 	if opts.Out == nil {
 		opts.Out = io.Discard
 	}
-	db := filepath.Join(opts.Data, "homelab.db")
-	if _, err := os.Stat(db); errors.Is(err, fs.ErrNotExist) {
-		// A first start that cannot succeed leaves nothing behind.
-		if _, err := adminKeys(opts.AuthorizedKeys); err != nil {
-			return nil, err
-		}
-	}
-	if err := os.MkdirAll(opts.Data, 0o700); err != nil {
-		return nil, err
-	}
-	keys, err := openHostKeys(opts.Data, opts.Log)
+	st, keys, err := openData(opts)
 	if err != nil {
 		return nil, err
-	}
-	st, err := store.Open(db)
-	if err != nil {
-		return nil, err
-	}
-	st.Carry(hostKeyFiles)
-	if err := firstAdmin(st, opts.AuthorizedKeys, opts.Out); err != nil {
-		return nil, errors.Join(err, st.Close())
 	}
 	s := &Server{
 		opts: opts, log: opts.Log, store: st, keys: keys, keepalive: keepalivePause, silence: wire.Silence, cyclePause: power.CyclePause, ping: ping,
@@ -163,6 +145,34 @@ func New(opts Options) (*Server, error) {
 	s.automatics = newAutomatics(s)
 	s.ssh = s.endpoint()
 	return s, nil
+}
+
+// openData opens the store and the host keys in the data folder, and makes what
+// a first start needs.
+func openData(opts Options) (*store.Store, *hostKeys, error) {
+	db := filepath.Join(opts.Data, "homelab.db")
+	if _, err := os.Stat(db); errors.Is(err, fs.ErrNotExist) {
+		// A first start that cannot succeed leaves nothing behind.
+		if _, err := adminKeys(opts.AuthorizedKeys); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := os.MkdirAll(opts.Data, 0o700); err != nil {
+		return nil, nil, err
+	}
+	keys, err := openHostKeys(opts.Data, opts.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := store.Open(db)
+	if err != nil {
+		return nil, nil, err
+	}
+	st.Carry(hostKeyFiles)
+	if err := firstAdmin(st, opts.AuthorizedKeys, opts.Out); err != nil {
+		return nil, nil, errors.Join(err, st.Close())
+	}
+	return st, keys, nil
 }
 
 // Store is the server's store, for whoever runs the server in-process.

@@ -75,8 +75,7 @@ func (s *strangers) forget(now time.Time) {
 	if s.byAddress == nil {
 		s.byAddress = map[string]*neighbour{}
 	}
-	full := len(s.byAddress) >= maxRemembered
-	if !full {
+	if len(s.byAddress) < maxRemembered {
 		return
 	}
 	for address, n := range s.byAddress {
