@@ -136,8 +136,12 @@ func (e *ConflictError) Error() string {
 	if e.Who != "" {
 		by = " by " + e.Who
 	}
-	return fmt.Sprintf("%s was changed%s in revision %d, after the version %d that you edited; look at it again and repeat your change",
-		e.Ref.words(), by, e.Version, e.Base)
+	was := "was"
+	if e.Ref.Kind == KindSettings {
+		was = "were"
+	}
+	return fmt.Sprintf("%s %s changed%s in revision %d, after the version %d that you edited; look at it again and repeat your change",
+		e.Ref.words(), was, by, e.Version, e.Base)
 }
 
 // ReferencedError says that something cannot be removed because others name it.

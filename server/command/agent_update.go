@@ -88,7 +88,9 @@ updated while a run of its is under way; guests notice nothing.`,
 		case *all && len(names) > 0:
 			return usagef("agent update takes names or --all, not both")
 		case *all:
-			names = s.onlineAgents()
+			if names = s.onlineAgents(); len(names) == 0 {
+				s.notef("no agent is connected; nothing is updated")
+			}
 		case len(names) == 0:
 			return &usageError{err: errors.New("agent update needs names, or --all"), hint: seeHelp(cmd)}
 		}

@@ -464,3 +464,11 @@ func BenchmarkVMList(b *testing.B) {
 		})
 	}
 }
+
+func TestHelpFitsTheTerminal(t *testing.T) {
+	const text = "Take what is there\nbut with --remove what\nis not.\n\nIn order:\n\n  one line that stays as long as it is\n"
+	const want = "Take what is there but with\n--remove what is not.\n\nIn order:\n\n  one line that stays as long as it is"
+	if got := reflow(text, 28); got != want {
+		t.Errorf("got %q", got)
+	}
+}

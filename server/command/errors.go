@@ -105,6 +105,7 @@ func (s *session) hint(err error) string {
 		moved   *model.ConflictError
 		field   *model.FieldError
 		used    *model.ReferencedError
+		kept    *model.ProtectedError
 	)
 	switch {
 	case errors.As(err, &advised):
@@ -125,6 +126,8 @@ func (s *session) hint(err error) string {
 		if at := slices.IndexFunc(used.By, func(r model.Ref) bool { return r.Kind == model.KindVM }); at >= 0 && used.Ref.Kind == model.KindImage {
 			return fmt.Sprintf("give each VM another image first, such as: vm edit %s --image NAME; or remove the VM", shellQuote(used.By[at].Name))
 		}
+	case errors.As(err, &kept):
+		return "take the protection away with: vm unprotect " + shellQuote(kept.VM)
 	case errors.As(err, &moved):
 		if verb := command(moved.Ref.Kind); verb != "" {
 			return fmt.Sprintf("look at it with: %s show %s", verb, shellQuote(moved.Ref.Name))

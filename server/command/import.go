@@ -10,7 +10,7 @@ import (
 
 func importCommand(s *session) *cobra.Command {
 	return importFile(s, parent(
-		&cobra.Command{Use: "import", Short: "Take in an export, or what another program knew"},
+		&cobra.Command{Use: "import", Short: "Take in an export, or what another program knew", Annotations: map[string]string{aloneToo: "true"}},
 		importHomelabmanager(s),
 	))
 }

@@ -114,6 +114,7 @@ terminal, so it opens no dashboard and is asked nothing.`,
 			}),
 			done: fmt.Sprintf("user %s may connect with %s", args[0], count(len(known), "key", "keys")),
 			same: fmt.Sprintf("user %s may connect with that", args[0]),
+			then: func(bool) error { s.noteExpired(args[0]); return nil },
 		})
 	}
 	return cmd
@@ -128,7 +129,7 @@ func (s *session) parseKeys(text []byte) ([]model.Key, error) {
 			continue
 		}
 		if strings.Contains(line, "PRIVATE KEY") {
-			return nil, s.noKey(errors.New("that is a private key: keep it to yourself, and give the file that ends in .pub"))
+			return nil, s.noKey(errors.New("that is a private key: keep it to yourself"))
 		}
 		key, err := model.ParseKeyLine(line)
 		if err != nil {
@@ -200,12 +201,29 @@ func editKey(s *session) *cobra.Command {
 					return err
 				}
 				u.Keys = slices.Clone(u.Keys)
-				return f.apply(&u.Keys[at])
+				k := &u.Keys[at]
+				if err := f.apply(k); err != nil {
+					return err
+				}
+				if k.Name == "" { // as of one that came without
+					k.Name = k.Fingerprint[:min(len(k.Fingerprint), 15)]
+				}
+				return nil
 			}),
 			done: fmt.Sprintf("key %s of user %s is changed", args[1], args[0]), same: fmt.Sprintf("key %s of user %s is like that", args[1], args[0]),
+			then: func(bool) error { s.noteExpired(args[0]); return nil },
 		})
 	}
 	return cmd
+}
+
+// noteExpired says which keys of a user let nobody in any more.
+func (s *session) noteExpired(user string) {
+	for _, k := range s.state().Users[user].Keys {
+		if !k.Expires.IsZero() && !s.now().Before(k.Expires) {
+			s.notef("note: key %s has expired, and lets nobody in: key edit %s %s --expires never", clean(cut(k.Name, 60)), clean(user), k.Fingerprint)
+		}
+	}
 }
 
 // keyArgs completes USER KEY.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -168,7 +169,7 @@ func helpCommand(s *session) *cobra.Command {
 // help writes a command's page.
 func (s *session) help(to io.Writer, cmd *cobra.Command) {
 	var b strings.Builder
-	b.WriteString(strings.TrimSpace(or(cmd.Long, cmd.Short)) + "\n\n")
+	b.WriteString(reflow(or(cmd.Long, cmd.Short), min(s.room(), 84)) + "\n\n")
 	b.WriteString(s.paint(bold, "Usage") + "\n")
 	switch {
 	case !cmd.HasParent():
@@ -198,6 +199,39 @@ func (s *session) help(to io.Writer, cmd *cobra.Command) {
 		b.WriteString("\nMore about one: " + strings.TrimSpace(pathOf(cmd)+" COMMAND --help") + "\n")
 	}
 	write(to, b.String())
+}
+
+// reflow breaks paragraphs anew to a width; one with indented lines stays as it
+// is.
+func reflow(text string, width int) string {
+	paragraphs := strings.Split(strings.TrimSpace(text), "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") && !strings.Contains(p, "\n ") {
+			paragraphs[i] = fold(strings.Fields(p), width)
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
+}
+
+// fold puts words into lines, and breaks none: not at the hyphen of a flag.
+func fold(words []string, width int) string {
+	var b strings.Builder
+	used := 0
+	for _, word := range words {
+		n := ansi.StringWidth(word)
+		switch {
+		case used == 0:
+		case used+1+n > width:
+			b.WriteByte('\n')
+			used = 0
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += n
+	}
+	return b.String()
 }
 
 func onlyHelp(flags *pflag.FlagSet) bool {
