@@ -29,7 +29,7 @@ var tried = map[string]string{
 	"completion": "bash", "config": "box", "console": "web", "export": "", "help": "", "history": "", "hold": "box --dry-run", "hostkey": "", "hosts": "", "ssh-config": "", "hostkey rotate": "",
 	"hypervisor add": "new --dry-run", "hypervisor edit": "box --address 10.0.0.9 --dry-run", "hypervisor list": "", "hypervisor remove": "joined --dry-run", "hypervisor show": "box",
 	"image add": "new --path /srv/i.qcow2 --dry-run", "image edit": "img --path /srv/j.qcow2 --dry-run", "image list": "", "image presets": "",
-	"image prune": "--yes", "image remove": "img --dry-run", "image show": "img", "import homelabmanager": "< [{\"model\":\"resources.hypervisor\",\"pk\":1,\"fields\":{\"name\":\"h\"}}]",
+	"image prune": "--yes", "image remove": "img --dry-run", "image show": "img", "import": "< format: homelab/2\nprofiles: [{name: default, active: true}, {name: p9}]", "import homelabmanager": "< [{\"model\":\"resources.hypervisor\",\"pk\":1,\"fields\":{\"name\":\"h\"}}]",
 	"key add": "vera " + spareKey + " --dry-run", "key edit": "vera vera --restrict --dry-run", "key list": "", "key remove": "vera vera --dry-run --yes", "logs": "RUN",
 	"open": "vms", "outlet add": "new --driver simulated --dry-run", "outlet cycle": "plug --yes", "outlet discover": "", "outlet edit": "plug --group g --dry-run", "outlet list": "",
 	"outlet off": "plug --yes", "outlet on": "plug", "outlet remove": "plug --dry-run", "outlet show": "plug", "outlet test": "plug", "plan": "box",

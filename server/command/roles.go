@@ -24,7 +24,7 @@ var needs = map[model.Role][]string{
 	},
 	model.RoleAdmin: {
 		"agent invite", "agent revoke", "agent update", "agent upload", "backup", "config", "hostkey rotate", "hypervisor add", "hypervisor edit", "hypervisor remove", "image add",
-		"image edit", "image prune", "image remove", "import homelabmanager", "key add", "key edit", "key remove", "outlet add", "outlet discover",
+		"image edit", "image prune", "image remove", "import", "import homelabmanager", "key add", "key edit", "key remove", "outlet add", "outlet discover",
 		"outlet edit", "outlet remove", "pool add", "pool edit", "pool remove", "profile activate", "profile add", "profile edit",
 		"profile remove", "restore", "role edit", "role remove", "salt accept", "salt master add", "salt master edit",
 		"salt master remove", "salt setup", "settings notify set", "settings notify test", "settings set", "share add", "share edit",
