@@ -34,7 +34,8 @@ type form struct {
 	// edit is the change that the fields make.
 	edit func(v values, base uint64) model.Edit
 	// also is what is to be done beside the change, once that is done.
-	also func(ctx context.Context, lab Lab, via string, v values) error
+	// kept tells whether there was something.
+	also func(ctx context.Context, lab Lab, via string, v values) (kept bool, err error)
 	// depend adjusts fields to others, such as pools to the hypervisor.
 	depend func(f *form, s *model.State)
 

@@ -111,8 +111,9 @@ func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 		err = whoElse(a.lab, err)
 		now := a.lab.State()
 		var half error
+		var kept bool
 		if err == nil && f.also != nil {
-			half = f.also(ctx, a.lab, via, v)
+			kept, half = f.also(ctx, a.lab, via, v)
 		}
 		return func(a *app) tea.Cmd {
 			f.saving = false
@@ -126,6 +127,9 @@ func (f *form) commit(a *app, v values, base uint64) tea.Cmd {
 			}
 			if v["name"] != "" {
 				a.lookAt(v["name"])
+			}
+			if kept && rev.Number == 0 { // secrets make no revision
+				return tea.Batch(back, a.say(inkGood, signDone, upper(what)+": what is secret is kept"))
 			}
 			return tea.Batch(back, a.saved(upper(what), rev), a.offerRebuild(now, f.impacts))
 		}

@@ -66,6 +66,13 @@ func (n *numbers) read(key string, parse func(string) (int, error), rule string)
 	return i
 }
 
+// blame notes what is wrong with a field, without its value: that may be secret.
+func (n *numbers) blame(key string, err error) {
+	if err != nil {
+		n.errs = append(n.errs, &model.FieldError{Ref: n.ref, Field: key, Rule: strings.TrimPrefix(err.Error(), key+" ")})
+	}
+}
+
 // newHypervisorForm edits a hypervisor, or adds one if name is empty.
 func newHypervisorForm(a *app, name string) *form {
 	ref := model.Ref{Kind: model.KindHypervisor, Name: name}

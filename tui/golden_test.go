@@ -65,6 +65,9 @@ func TestScreens(t *testing.T) {
 		{"settings", "g e"},
 		{"shares", "g s"},
 		{"share-form", "g s e"},
+		{"masters", "g c"},
+		{"masters-none", "g c"},
+		{"master-form", "g c e"},
 		{"roles", "g l end"},
 		{"role-form", "g l end e"},
 		{"settings-form", "g e e"},
@@ -128,8 +131,8 @@ func TestScreens(t *testing.T) {
 					moving(lab, "db", model.MoveStatus{Phase: model.MoveArriving, Note: "for the guest to come up on nuc"}, model.MoveTo("db", "nuc"), model.Arrive("db", "nuc"))
 				case "error", "form-refused":
 					lab.refuse = errors.New("the store cannot be written: no space left on device: write /var/lib/homelab/homelab.db; 12 MiB are needed and 0 are free. Remove what is in the way there, or restore a backup elsewhere")
-				case "salt":
-					lab = saltedLab()
+				case "salt", "masters", "master-form":
+					lab = mastered(saltedLab())
 				case "vms-stopping", "vm-stopping", "stop-now":
 					stopping(lab, "db", 41*time.Second)
 				}

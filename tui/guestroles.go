@@ -70,7 +70,7 @@ func (s *guestRoles) actions(a *app) []action {
 
 func (s *guestRoles) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return []line{nil, text(inkText, "  No role yet."), nil, {{"  n", inkKey}, {" gives one packages or user-data, which all guests of the role have then", inkDim}}}
+		return emptyList(a, "No role yet.", "gives one packages or user-data, which all guests of the role have then", w)
 	}
 	cols := []column{
 		{head: "ROLE", w: s.name},

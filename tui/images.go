@@ -101,7 +101,7 @@ func pruneUnused(ctx context.Context, lab Lab, u model.Unused) error {
 
 func (s *images) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return []line{nil, text(inkText, "  No image yet."), nil, {{"  n", inkKey}, {" adds one: a disk image that agents fetch, or that lies on the hypervisors", inkDim}}}
+		return emptyList(a, "No image yet.", "adds one: a disk image that agents fetch, or that lies on the hypervisors", w)
 	}
 	lw := w
 	if w >= wide {

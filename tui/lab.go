@@ -66,6 +66,11 @@ type Lab interface {
 	// SetSecret keeps a secret of an outlet's device, which nothing shows again;
 	// an empty value forgets it.
 	SetSecret(ctx context.Context, via, outlet, field, value string) error
+	// NotifySet are the names of the settings' secrets that are set: where people
+	// are told, see [model.NotifySecrets]. SetNotify keeps one, which nothing
+	// shows again; an empty value forgets it.
+	NotifySet() []string
+	SetNotify(field, value string) error
 	// Config renders the config of a hypervisor, as a tar; that takes a while.
 	Config(hypervisor string) ([]byte, error)
 	// PruneImages has a hypervisor's agent remove files that it made of images,

@@ -31,6 +31,7 @@ type fakeLab struct {
 	orders    []string // what was asked of machines
 	refuse    error    // what the next order or commit answers
 	editors   map[model.Ref][]string
+	notify    []string // secrets of the settings that are set
 }
 
 func (l *fakeLab) User() model.User { return model.User{Name: "ada", Role: model.RoleAdmin} }
@@ -230,6 +231,23 @@ func (l *fakeLab) SwitchOutlet(_ context.Context, name string, on, force bool) e
 
 func (l *fakeLab) SetSecret(_ context.Context, _, outlet, field, value string) error {
 	return l.order("outlet %s %s=%s", outlet, field, value)
+}
+
+func (l *fakeLab) NotifySet() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.notify)
+}
+
+func (l *fakeLab) SetNotify(field, value string) error {
+	l.mu.Lock()
+	l.notify = slices.DeleteFunc(l.notify, func(f string) bool { return f == field })
+	if value != "" {
+		l.notify = append(l.notify, field)
+	}
+	l.mu.Unlock()
+	l.hub.Publish(model.SettingsRef)
+	return l.order("settings %s=%s", field, value)
 }
 
 func (l *fakeLab) CycleOutlet(_ context.Context, name string, force bool) error {

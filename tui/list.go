@@ -334,6 +334,18 @@ func cell(l line, w int, right bool) line {
 	return l.fit(w)
 }
 
+// emptyList stands where nothing is listed: what n does for those who may.
+func emptyList(a *app, words, does string, w int) []line {
+	out := []line{nil, text(inkText, "  "+words), nil}
+	if !a.may(keyNew.need) {
+		return out[:2]
+	}
+	for n, l := range wrapped(inkDim, does, w-5, 0) {
+		out = append(out, append(line{{either(n == 0, "  "+keyNew.show+" ", "    "), inkKey}}, l...))
+	}
+	return out
+}
+
 // count says how many rows there are, and how many of them are shown.
 func (l *list) count() string {
 	if l.filter == "" {

@@ -24,6 +24,7 @@ var tabs = [...]struct {
 	{"Settings", "e", func() screen { return &settings{} }},
 	{"Hypervisors", "m", func() screen { return &machines{} }},
 	{"Shares", "s", func() screen { return &shares{} }},
+	{"Salt", "c", func() screen { return &masters{} }},
 	{"Roles", "l", func() screen { return &guestRoles{} }},
 }
 

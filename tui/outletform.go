@@ -25,15 +25,16 @@ func newOutletForm(a *app, name string) *form {
 		},
 		depend: func(f *form, s *model.State) { drivers.show(f, s) },
 		edit:   edits(ref, func(string) model.Outlet { return model.Outlet{} }, fillOutlet),
-		also: func(ctx context.Context, lab Lab, via string, v values) error {
+		also: func(ctx context.Context, lab Lab, via string, v values) (kept bool, err error) {
 			for _, setting := range model.DriverFields(v["driver"]) {
 				if value := v[setting.Key]; setting.Secret && value != "" {
 					if err := lab.SetSecret(ctx, via, v["name"], setting.Key, value); err != nil {
-						return err
+						return kept, err
 					}
+					kept = true
 				}
 			}
-			return nil
+			return kept, nil
 		},
 	})
 }

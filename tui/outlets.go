@@ -76,7 +76,7 @@ func (s *outlets) actions(a *app) []action {
 
 func (s *outlets) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return []line{nil, text(inkText, "  No outlet yet."), nil, {{"  n", inkKey}, {" adds a smart plug, a BMC, or anything that HTTP can switch", inkDim}}}
+		return emptyList(a, "No outlet yet.", "adds a smart plug, a BMC, or anything that HTTP can switch", w)
 	}
 	foot := s.foot(a, w, h)
 	body := h - len(foot)

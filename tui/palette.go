@@ -36,7 +36,7 @@ func newPalette(a *app) *palette {
 			continue
 		}
 		for _, name := range t.names(a.cache.state) {
-			p.all = append(p.all, target{name, t.kind, func(a *app) tea.Cmd {
+			p.all = append(p.all, target{name, model.Kind(t.kind).Word(), func(a *app) tea.Cmd {
 				cmd, _ := a.openThing(t.kind, name)
 				return cmd
 			}})
@@ -80,6 +80,7 @@ func (a *app) deeds() []target {
 			{"add an outlet", func(a *app) *form { return newOutletForm(a, "") }},
 			{"add an image", func(a *app) *form { return newImageForm(a, "") }},
 			{"add a share", func(a *app) *form { return newShareForm(a, "") }},
+			{"add a Salt master", func(a *app) *form { return newMasterForm(a, "") }},
 			{"add a role", func(a *app) *form { return newRoleForm(a, "") }},
 			{"add a user", func(a *app) *form { return newUserForm(a, "") }},
 		} {

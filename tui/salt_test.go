@@ -87,3 +87,74 @@ func TestSaltAnywhere(t *testing.T) {
 		})
 	}
 }
+
+// mastered gives the lab two Salt masters, of which one does not answer.
+func mastered(l *fakeLab) *fakeLab {
+	l.state = l.state.Clone()
+	l.state.SaltMasters = map[string]model.SaltMaster{
+		"pi-metal": {Name: "pi-metal", Address: "192.168.1.240", Serves: model.ServesHypervisors, Reach: []string{"ssh", "pi2", "sudo", "-n"}},
+		"pi-vms":   {Name: "pi-vms", Address: "192.168.1.239", Serves: model.ServesVMs, Reach: []string{"sudo", "-n"}},
+	}
+	l.state.Settings.SaltMaster = "pi-vms"
+	l.status.SaltMasters["pi-metal"] = model.SaltMasterStatus{Reached: true, Pending: []string{"nuc"}}
+	return l
+}
+
+func TestMasterForm(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 30)
+	d.press("g", "c")
+	d.see("No Salt master yet", "n adds one")
+	d.press("n")
+	d.typed("pi")
+	d.press("tab")
+	d.typed("192.168.1.239")
+	d.press("tab", "tab")
+	d.typed("ssh pi2 'sudo")
+	d.press("ctrl+s")
+	d.see("not saved: reached by unterminated quote")
+	d.press("ctrl+u")
+	d.typed("ssh pi2 sudo -n")
+	d.press("ctrl+s")
+	d.see("Add Salt master pi, revision 9", "▌ pi", "ssh pi2 sudo -n")
+	if m := lab.State().SaltMasters["pi"]; m.Address != "192.168.1.239" || !slices.Equal(m.Reach, []string{"ssh", "pi2", "sudo", "-n"}) || !m.ServesVMs() {
+		t.Errorf("added %+v", m)
+	}
+	d.press("e")
+	d.see("edit Salt master pi", "ssh pi2 sudo -n")
+	d.press("esc", "d")
+	d.see("Remove Salt master pi?")
+	d.press("y")
+	d.see("No Salt master yet")
+}
+
+// TestTellingPeople sets where messages go, which is secret, and takes it back.
+func TestTellingPeople(t *testing.T) {
+	lab := newLab()
+	d := drive(t, lab, 100, 40)
+	d.press("9")
+	d.see("nothing: e sets where messages go")
+	set := func(text string) {
+		d.press("e")
+		for d.a.top().(*form).fields[d.a.top().(*form).at].key != model.SecretNtfy {
+			d.press("tab")
+		}
+		d.typed(text)
+	}
+	set("ntfy.sh/x")
+	d.press("ctrl+s")
+	d.see("not saved: ntfy must be a URL", "•••••")
+	d.gone("ntfy.sh/x")
+	d.press("ctrl+u")
+	d.typed("https://ntfy.sh/lab")
+	d.press("ctrl+s")
+	d.see("what is secret is kept", "by             ntfy")
+	set("none")
+	d.see("; none takes it away")
+	d.press("ctrl+s")
+	d.see("nothing: e sets where messages go")
+	want := []string{"settings notify_ntfy=https://ntfy.sh/lab", "settings notify_ntfy="}
+	if got := lab.ordered(); !slices.Equal(got, want) {
+		t.Errorf("asked %q", got)
+	}
+}

@@ -150,7 +150,7 @@ func (s *hypervisorText) draw(a *app, w, h int) []line {
 	if s.section == sectionConfig {
 		body = s.of.config.draw(a)
 	} else {
-		body = factLines(a, r, w)
+		body = factLines(a, r, w-1)
 	}
 	room := h - len(out)
 	s.page, s.end = max(room-1, 1), max(len(body)-room, 0)
@@ -159,47 +159,63 @@ func (s *hypervisorText) draw(a *app, w, h int) []line {
 		where := text(inkDim, strconv.Itoa(s.top+1)+"–"+strconv.Itoa(min(s.top+room, len(body)))+" of "+strconv.Itoa(len(body))+" lines ")
 		out[1] = spread(out[1], where, w)
 	}
-	for _, l := range body[s.top:min(s.top+room, len(body))] {
-		out = append(out, append(line{{" ", inkText}}, l...))
-	}
-	return out
+	return append(out, indented(body[s.top:min(s.top+room, len(body))])...)
 }
 
 // factLines are what the agent found out about its machine, and what people
 // have said of it.
 func factLines(a *app, r *hvRow, w int) []line {
 	f, st := r.st.Facts, r.st
-	head := func(s string) line { return text(inkHead, s) }
-	one := func(label, value string) line {
-		return append(text(inkDim, label).fit(14), span{orNone(value), inkText})
-	}
-	out := []line{head("MACHINE")}
+	p := &page{w: w, label: 14}
+	p.head("MACHINE")
 	if st.Agent == model.AgentNever || st.Agent == "" {
-		out = append(out, text(inkDim, "nothing is known before its agent has joined: J invites it"))
+		p.lines = append(p.lines, text(inkDim, "nothing is known before its agent has joined: J invites it"))
 	} else {
-		out = append(out,
-			one("host name", f.Hostname), one("system", strings.Trim(f.OS+" · "+f.Arch, " ·")), one("CPUs", strconv.Itoa(f.CPUs)),
-			one("memory", mebibytes(f.MemoryMiB)), one("acceleration", f.Accel), one("terraform", f.Terraform), one("libvirt", f.Libvirt))
+		p.or("host name", f.Hostname, "–")
+		p.or("system", strings.Trim(f.OS+" · "+f.Arch, " ·"), "–")
+		p.or("CPUs", strconv.Itoa(f.CPUs), "–")
+		p.or("memory", mebibytes(f.MemoryMiB), "–")
+		p.or("acceleration", f.Accel, "–")
+		p.or("terraform", f.Terraform, "–")
+		p.or("libvirt", f.Libvirt, "–")
 	}
-	out = append(out, nil, head("AGENT"), append(text(inkDim, "state").fit(14), agentLine(a, r)...), one("version", st.AgentVersion))
+	p.head("AGENT")
+	p.lines = append(p.lines, append(text(inkDim, "state").fit(p.label), agentLine(a, r)...))
+	p.or("version", st.AgentVersion, "–")
 	if agent, ok := a.cache.state.Agents[r.Name]; ok {
-		out = append(out, one("key", agent.Fingerprint), one("joined", moment(a.now, agent.Joined)))
+		p.or("key", agent.Fingerprint, "–")
+		p.or("joined", moment(a.now, agent.Joined), "–")
 	}
-	out = append(out, one("applied", digest(st.AppliedDigest)), one("wanted", digest(st.DesiredDigest)), nil, head("DEFINED"),
-		one("platform", r.Platform), one("acceleration", r.Accel), one("network", r.Network), one("address", r.Address), one("policy", r.Policy),
-		one("power", powerPolicy(r)), one("outlets", strings.Join(r.Outlets, ", ")))
-	for i, p := range r.Pools {
-		out = append(out, one(either(i == 0, "pools", ""), p.Name+" at "+p.Path))
+	p.or("applied", digest(st.AppliedDigest), "–")
+	p.or("wanted", digest(st.DesiredDigest), "–")
+	p.head("DEFINED")
+	p.or("platform", r.Platform, "–")
+	p.or("acceleration", r.Accel, "–")
+	p.or("network", r.Network, "–")
+	p.or("address", r.Address, "–")
+	p.or("policy", r.Policy, "–")
+	p.or("power", powerPolicy(r), "–")
+	p.or("outlets", strings.Join(r.Outlets, ", "), "–")
+	for i, pool := range r.Pools {
+		p.or(either(i == 0, "pools", ""), pool.Name+" at "+pool.Path, "–")
 	}
-	if l := r.st.Load; l != nil {
-		out = append(out, nil, head("USES"), one("CPU", strconv.Itoa(l.CPUPercent)+" %"), one("memory", mebibytes(l.MemoryUsedMiB)+" of "+mebibytes(l.MemoryMiB)),
-			one("load", loadNumber(l.Load1)+" "+loadNumber(l.Load5)+" "+loadNumber(l.Load15)), one("up since", moment(a.now, l.Booted)))
-		for _, p := range l.Pools {
-			out = append(out, one("pool "+p.Name, mebibytes(p.AvailableMiB)+" free of "+mebibytes(p.CapacityMiB)))
-		}
+	p.or("changed", age(a.now, r.Changed)+", revision "+strconv.FormatUint(r.Version, 10), "–")
+	if st.Load != nil {
+		p.load(a, st.Load)
 	}
-	out = append(out, one("changed", age(a.now, r.Changed)+", revision "+strconv.FormatUint(r.Version, 10)))
-	return append(out, foreignLines(r, w)...)
+	return append(p.lines, foreignLines(r, w)...)
+}
+
+// load says what a machine uses.
+func (p *page) load(a *app, l *model.Load) {
+	p.head("USES")
+	p.or("CPU", strconv.Itoa(l.CPUPercent)+" %", "–")
+	p.or("memory", mebibytes(l.MemoryUsedMiB)+" of "+mebibytes(l.MemoryMiB), "–")
+	p.or("load", loadNumber(l.Load1)+" "+loadNumber(l.Load5)+" "+loadNumber(l.Load15), "–")
+	p.or("up since", moment(a.now, l.Booted), "–")
+	for _, pool := range l.Pools {
+		p.or("pool "+pool.Name, mebibytes(pool.AvailableMiB)+" free of "+mebibytes(pool.CapacityMiB), "–")
+	}
 }
 
 // powerPolicy says who decides about a machine's power.

@@ -53,7 +53,7 @@ func (s *shares) actions(a *app) []action {
 
 func (s *shares) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return []line{nil, text(inkText, "  No share yet."), nil, {{"  n", inkKey}, {" adds one: an NFS export that VMs mount on demand", inkDim}}}
+		return emptyList(a, "No share yet.", "adds one: an NFS export that VMs mount on demand", w)
 	}
 	cols := []column{
 		{head: "SHARE", w: s.name},

@@ -40,6 +40,7 @@ var things = []thing{
 	{"outlet", "Outlets", func(s *model.State) []string { return model.Names(s.Outlets) }, (*app).point},
 	{"image", "Images", func(s *model.State) []string { return model.Names(s.Images) }, (*app).point},
 	{"share", "Shares", func(s *model.State) []string { return model.Names(s.Shares) }, (*app).point},
+	{"salt_master", "Salt", func(s *model.State) []string { return model.Names(s.SaltMasters) }, (*app).point},
 	{"role", "Roles", func(s *model.State) []string { return roleNames(s) }, (*app).point},
 	{"run", "Runs", nil, openRun},
 	{"revision", "History", nil, openRevision},

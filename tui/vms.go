@@ -99,7 +99,7 @@ func (s *vms) editOne(a *app, edit action, marked int) tea.Cmd {
 
 func (s *vms) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return []line{nil, text(inkText, "  No VM here yet."), nil, {{"  n", inkKey}, {" defines one", inkDim}}}
+		return emptyList(a, "No VM here yet.", "defines one", w)
 	}
 	if s.on == "" && w >= wide {
 		lw := w - 44
