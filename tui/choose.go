@@ -106,12 +106,15 @@ func (o option) name() line {
 	return l
 }
 
-// whole says the note of the chosen option whole, in as many of h lines as the
-// longest note needs; none where all fit beside their options.
+// fits tells whether an option and its note have room in a line.
+func (o option) fits(w int) bool { return o.name().size()+o.note.size()+4 <= w }
+
+// whole says the note of the chosen option where that does not fit beside it, in
+// as many of h lines as the longest such note needs.
 func (c *chooser) whole(w, h int) []line {
 	rows := 0
 	for _, o := range c.options {
-		if o.name().size()+o.note.size()+4 > w {
+		if !o.fits(w) {
 			rows = max(rows, 1+len(wrap(textOf([]line{o.note}), w)))
 		}
 	}
@@ -119,8 +122,10 @@ func (c *chooser) whole(w, h int) []line {
 		return nil
 	}
 	out := make([]line, rows)
-	for i, t := range wrap(textOf([]line{c.options[c.sel].note}), w) {
-		out[i+1] = text(inkDim, t)
+	if o := c.options[c.sel]; !o.fits(w) {
+		for i, t := range wrap(textOf([]line{o.note}), w) {
+			out[i+1] = text(inkDim, t)
+		}
 	}
 	return out
 }

@@ -57,7 +57,7 @@ func (s *masters) draw(a *app, w, h int) []line {
 	}
 	cols := []column{
 		{head: "SALT MASTER", w: s.name},
-		{head: "STATE", w: 9},
+		{head: "STATE", w: 11},
 		{head: "SERVES", w: 11, drop: 2},
 		{head: "VMS", w: 4, right: true, drop: 3},
 		{head: "ADDRESS", w: 15, drop: 1},
