@@ -118,7 +118,7 @@ func (a *app) proposeUndo(rev model.Revision) tea.Cmd {
 	n := strconv.FormatUint(rev.Number, 10)
 	return a.propose(change{
 		title: "Undo revision " + n, verb: "undo it", name: n, least: stops, edit: revert(rev),
-		lines: []line{text(inkText, "By "+rev.Who+", "+rev.Via+": "+changedWords(rev)+".")},
+		lines: []line{text(inkText, upper(changedWords(rev))+"."), text(inkDim, "By "+rev.Who+", "+rev.Via+".")},
 		commit: func(ctx context.Context, via string) (model.Revision, error) {
 			return a.lab.Undo(ctx, via, rev.Number)
 		},

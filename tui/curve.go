@@ -112,14 +112,8 @@ func (c curve) heading(now time.Time, over model.Span, w int) line {
 	}
 	l := text(inkHead, " "+c.name).fit(axisWidth + 1)
 	l = append(l, span{c.scale.say(last), inkName})
-	more := line{
-		{"   mean ", inkDim},
-		{c.scale.say(sum / float64(n)), inkText},
-		{"   peak ", inkDim},
-		{c.scale.say(c.of[peak]), inkText},
-	}
-	if w >= 60 {
-		more = append(more, span{" " + momentOf(now, c.from.Add(time.Duration(peak)*c.step), over), inkDim})
-	}
-	return append(l, more...)
+	return fill(w, l,
+		line{{"  mean ", inkDim}, {c.scale.say(sum / float64(n)), inkText}},
+		line{{"  peak ", inkDim}, {c.scale.say(c.of[peak]), inkText}},
+		text(inkDim, " "+momentOf(now, c.from.Add(time.Duration(peak)*c.step), over)))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"homelab/model"
 )
@@ -227,21 +228,41 @@ func diffLines(a *app, r model.Revision, w int) []line {
 		}
 		out = append(out, line{{" " + sign + " ", colour}, {c.Kind.Word() + " ", inkDim}, {c.Name, inkName}})
 		for _, d := range diff(c) {
-			l := text(inkDim, "   "+d.key).fit(18)
+			before, after := moments(a, d.before), moments(a, d.after)
 			switch {
 			case len(c.Before) == 0 && empty(d.after), len(c.After) == 0 && empty(d.before):
-				continue
 			case len(c.Before) == 0:
-				l = append(l, span{d.after, inkText})
+				out = append(out, valueLines(d.key, w, span{after, inkText})...)
 			case len(c.After) == 0:
-				l = append(l, span{d.before, inkDim})
+				out = append(out, valueLines(d.key, w, span{before, inkDim})...)
 			default:
-				l = append(l, span{orNone(d.before), inkDim}, span{" → ", inkDim}, span{orNone(d.after), inkText})
+				out = append(out, valueLines(d.key, w, span{orNone(before), inkDim}, span{" → ", inkDim}, span{orNone(after), inkText})...)
 			}
-			out = append(out, l)
 		}
 	}
 	return out
+}
+
+// valueLines are what a field was and is: beside its name where that has room,
+// else whole under it.
+func valueLines(key string, w int, values ...span) []line {
+	l := append(text(inkDim, "   "+key).fit(18), values...)
+	if l.size() <= w {
+		return []line{l}
+	}
+	out := []line{text(inkDim, "   "+key)}
+	for _, v := range values {
+		out = append(out, wrapped(v.ink, "     "+strings.TrimSpace(v.text), w, 5)...)
+	}
+	return out
+}
+
+// moments says a time as people do.
+func moments(a *app, s string) string {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return moment(a.now, t)
+	}
+	return s
 }
 
 // empty tells whether a value is not worth showing of a thing that came or went.

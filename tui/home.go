@@ -248,12 +248,14 @@ func memoryCell(r *hvRow) line {
 	return text(colour, strconv.Itoa(used)+"%")
 }
 
+// lacking tells of a machine that is there whether a guest is not that should be.
+func lacking(r hvRow) bool {
+	return r.st.Agent == model.AgentOnline && r.guest.running < r.guest.wanted
+}
+
 // guests says how many guests run of how many that should.
 func guests(r *hvRow) line {
-	colour := inkText
-	if r.st.Agent == model.AgentOnline && r.guest.running < r.guest.wanted {
-		colour = inkWarn
-	}
+	colour := either(lacking(*r), inkWarn, inkText)
 	if r.guest.wanted == 0 {
 		colour = inkDim
 	}

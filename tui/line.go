@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -211,6 +212,19 @@ func spread(left, right line, w int) line {
 		return left.fit(w)
 	}
 	return append(left.fit(w-n), right...)
+}
+
+// fill joins the first part and as many of the others, from their beginning, as
+// have room in w columns.
+func fill(w int, parts ...line) line {
+	out := slices.Clone(parts[0])
+	for _, p := range parts[1:] {
+		if out.size()+p.size() > w {
+			break
+		}
+		out = append(out, p...)
+	}
+	return out
 }
 
 // beside puts two blocks of h lines side by side with a rule between them.

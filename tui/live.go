@@ -28,7 +28,7 @@ func (a *app) news(before *cache) tea.Cmd {
 		if now.Error != "" {
 			cmds = append(cmds, a.alarm(r.Name+" is not "+goal+": "+firstLine(now.Error)))
 		} else {
-			cmds = append(cmds, a.say(inkGood, signDone, r.Name+" is "+goal))
+			cmds = append(cmds, a.tell(inkGood, signDone, r.Name+" is "+goal))
 		}
 	}
 	return tea.Batch(cmds...)
@@ -49,21 +49,32 @@ func (a *app) tellRun(id uint64) tea.Cmd {
 			switch {
 			case err != nil: // it is not kept: its plan had nothing to change
 			case run.State == model.RunSucceeded:
-				return a.say(inkGood, signDone, what)
+				return a.tell(inkGood, signDone, what)
 			case run.State == model.RunFailed:
 				return a.alarm(what + ": " + firstLine(run.Error))
 			case run.State == model.RunCancelled:
-				return a.say(inkDim, signNone, what)
+				return a.tell(inkDim, signNone, what)
 			}
 			return nil
 		}
 	})
 }
 
+// tell says what happened beside what was said before, such as that u undoes it,
+// if there is room for both.
+func (a *app) tell(i ink, sign, what string) tea.Cmd {
+	before := a.toast
+	cmd := a.say(i, sign, what)
+	if both := append(before[:len(before):len(before)], append(text(inkText, "   "), a.toast...)...); before != nil && both.size()+1 <= a.w {
+		a.toast = both
+	}
+	return cmd
+}
+
 // alarm says that something failed; who asked for it hears the bell, and sees
 // it in the terminal's title until a key is pressed.
 func (a *app) alarm(what string) tea.Cmd {
-	said := a.say(inkBad, signFailed, what)
+	said := a.tell(inkBad, signFailed, what)
 	if !a.prefs.tell {
 		return said
 	}

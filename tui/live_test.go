@@ -23,8 +23,10 @@ func TestNewsFromElsewhere(t *testing.T) {
 	if title := d.a.View().WindowTitle; strings.Contains(title, "failed") {
 		t.Errorf("the title is still %q", title)
 	}
+	d.press("home", "x")
+	d.see("Protect backup, revision 9; u undoes it")
 	l.finish(40, model.RunSucceeded, "")
-	d.see("tower: run 40 succeeded")
+	d.see("Protect backup, revision 9; u undoes it   ✓ tower: run 40 succeeded")
 }
 
 // finish ends a run that is under way.

@@ -159,17 +159,17 @@ func (s *outlets) foot(a *app, w, h int) []line {
 	if u.Watts == nil && !u.Metered {
 		return nil
 	}
-	l := line{{"  all together ", inkDim}, {wattsOf(u.Watts), inkName}}
-	if u.Part {
-		l = append(l, span{" or more: not all of them measure", inkDim})
-	}
+	parts := []line{{{"  all together ", inkDim}, {wattsOf(u.Watts) + either(u.Part, "+", ""), inkName}}}
 	if u.Metered {
-		l = append(l, span{"  today " + energy(u.TodayWh), inkDim})
+		parts = append(parts, text(inkDim, "  today "+energy(u.TodayWh)))
 		if cost := money(a.cache.state.Settings, u.TodayWh); cost != "" {
-			l = append(l, span{", " + cost, inkDim})
+			parts = append(parts, text(inkDim, ", "+cost))
 		}
 	}
-	return []line{l}
+	if u.Part {
+		parts = append(parts, text(inkDim, "  + some outlets do not measure"))
+	}
+	return []line{fill(w, parts...)}
 }
 
 // switchOn switches an outlet on, after what it requires: nothing is lost by it.

@@ -82,7 +82,7 @@ func planLines(r model.Run, w int) []line {
 		}
 		out = append(out, spread(line{{" " + sign + " ", colour}, {label, inkName}, {" " + word, colour}}, text(inkDim, res.Address+" "), w))
 		for _, c := range res.Changes {
-			out = append(out, changeLine(c, res.Action, path))
+			out = append(out, changeLines(c, res.Action, path, w)...)
 		}
 		if n := len(res.Changes); n == model.MaxChanges {
 			out = append(out, text(inkDim, fmt.Sprintf("     the first %d attributes", n)))
@@ -94,19 +94,39 @@ func planLines(r model.Run, w int) []line {
 	return out
 }
 
-// changeLine is one attribute, before and after.
-func changeLine(c model.AttributeChange, action string, path int) line {
-	l := append(text(inkDim, "     "), text(inkText, c.Path).fit(path)...)
-	switch {
-	case action == "create" && c.Before == "":
-		l = append(l, span{c.After, inkGood})
-	case c.Before == c.After:
-		l = append(l, span{"changes, " + c.After, inkWarn}) // what is secret is not shown
-	default:
-		l = append(l, span{orNone(c.Before), inkBad}, span{" → ", inkDim}, span{orNone(c.After), inkGood})
-	}
+// changeLines are one attribute, before and after: in a line where that has room,
+// else whole under its name.
+func changeLines(c model.AttributeChange, action string, path, w int) []line {
+	name := append(text(inkDim, "     "), text(inkText, c.Path).fit(max(path, width(clean(c.Path))+1))...)
+	var forces line
 	if c.Forces {
-		l = append(l, span{"  " + signWarn + " forces it to be made anew", inkBad})
+		forces = text(inkBad, "  "+signWarn+" forces it to be made anew")
 	}
-	return l
+	made := action == "create" && c.Before == ""
+	values := line{{orNone(c.Before), inkBad}, {" → ", inkDim}, {orNone(c.After), inkGood}}
+	switch {
+	case made:
+		values = text(inkGood, c.After)
+	case c.Before == c.After:
+		values = text(inkWarn, "changes, "+c.After) // what is secret is not shown
+	}
+	if name.size()+values.size()+forces.size() <= w {
+		return []line{append(append(name, values...), forces...)}
+	}
+	out := []line{append(name, forces...)}
+	below := func(sign string, i ink, s string) {
+		for n, l := range wrap(s, w-10) {
+			out = append(out, line{{"       " + either(n == 0, sign, " ") + " ", i}, {l, i}})
+		}
+	}
+	switch {
+	case made:
+		below("+", inkGood, c.After)
+	case c.Before == c.After:
+		below("~", inkWarn, "changes, "+c.After)
+	default:
+		below("−", inkBad, orNone(c.Before))
+		below("+", inkGood, orNone(c.After))
+	}
+	return out
 }

@@ -152,7 +152,7 @@ func (s *plot) draw(a *app, w, h int) []line {
 	}
 	if len(all) == 1 && all[0].watts {
 		s.first, s.more = 0, 0
-		foot := s.summary(a, all[0].of)
+		foot := s.summary(a, all[0].of, w)
 		out = append(out, chart(all[0].of, all[0].scale, w, max(h-len(out)-len(foot)-1, 2))...)
 		return append(append(out, s.axis(a, w, all[0].from)), foot...)
 	}
@@ -276,7 +276,7 @@ func (s *plot) axis(a *app, w int, from time.Time) line {
 }
 
 // summary is what a plot comes to, in words.
-func (s *plot) summary(a *app, measured []float64) []line {
+func (s *plot) summary(a *app, measured []float64, w int) []line {
 	var now *float64
 	for _, o := range s.outlets(a) {
 		if w := a.cache.status.Outlets[o].Watts; w != nil {
@@ -299,26 +299,22 @@ func (s *plot) summary(a *app, measured []float64) []line {
 	}
 	step := s.span.Step()
 	wh := sum * step.Hours()
-	l := line{
-		{" now ", inkDim},
-		{wattsOf(now), inkName},
-		{"  mean ", inkDim},
-		{watts(sum / float64(n)), inkText},
-		{"  peak ", inkDim},
-		{watts(measured[peak]), inkText},
-		{" " + momentOf(a.now, s.points[peak].At, s.span), inkDim},
-	}
-	used := line{{" used ", inkDim}, {energy(wh), inkText}}
+	l := fill(w,
+		line{{" now ", inkDim}, {wattsOf(now), inkName}},
+		line{{"  mean ", inkDim}, {watts(sum / float64(n)), inkText}},
+		line{{"  peak ", inkDim}, {watts(measured[peak]), inkText}},
+		text(inkDim, " "+momentOf(a.now, s.points[peak].At, s.span)))
+	used := []line{{{" used ", inkDim}, {energy(wh), inkText}}}
 	if cost := money(a.cache.state.Settings, wh); cost != "" {
-		used = append(used, span{" for " + cost, inkText})
-	}
-	if missing := time.Duration(len(measured)-n) * step; missing > 0 {
-		used = append(used, span{"  not measured: " + hours(missing) + " (" + signNone + ")", inkDim})
+		used = append(used, text(inkText, " for "+cost))
 	}
 	if shared := a.cache.state.Share(a.cache.status, s.name).Shared; s.kind == model.KindHypervisor && len(shared) > 0 {
-		used = append(used, span{"  shared with " + strings.Join(shared, ", "), inkWarn})
+		used = append(used, text(inkWarn, "  shared with "+strings.Join(shared, ", ")))
 	}
-	return []line{l, used}
+	if missing := time.Duration(len(measured)-n) * step; missing > 0 {
+		used = append(used, text(inkDim, "  not measured: "+hours(missing)+" ("+signNone+")"))
+	}
+	return []line{l, fill(w, used...)}
 }
 
 func momentOf(now, t time.Time, span model.Span) string {

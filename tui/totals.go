@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -61,8 +62,8 @@ type summed struct {
 func (a *app) sums(w int) []line {
 	c := a.cache
 	all := []summed{
-		{"MACHINES UP", outOf(c.machine, false), 13},
-		{"GUESTS RUNNING", outOf(c.guest, true), 16},
+		{"MACHINES UP", outOf(c.machine, false), 13}, // off is how one may be meant to be
+		{"GUESTS RUNNING", outOf(c.guest, slices.ContainsFunc(c.hvs, lacking)), 16},
 	}
 	if cpu, used, total := c.use(); total > 0 {
 		all = append(all, summed{"CPU", text(inkName, percent(cpu)), 7},
@@ -104,12 +105,8 @@ func (c *cache) use() (cpu float64, used, total int) {
 	return cpu / cpus, used, total
 }
 
-// outOf says how many there are of how many there should be; fewer is worth a
-// look where that is not how it is meant to be.
-func outOf(n counts, all bool) line {
-	colour := inkName
-	if all && n.running < n.wanted {
-		colour = inkWarn
-	}
-	return line{{strconv.Itoa(n.running), colour}, {" of " + strconv.Itoa(n.wanted), inkDim}}
+// outOf says how many there are of how many there should be, and whether that is
+// worth a look.
+func outOf(n counts, look bool) line {
+	return line{{strconv.Itoa(n.running), either(look, inkWarn, inkName)}, {" of " + strconv.Itoa(n.wanted), inkDim}}
 }
