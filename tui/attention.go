@@ -62,8 +62,8 @@ func noteOf(r *hvRow) (note, bool) {
 	case model.PhaseOffline:
 		n.rank, n.text = 2, "agent is offline"
 	case model.PhaseNew:
-		if r.st.Power == model.PowerOff {
-			return note{}, false // off is how it is meant to be
+		if r.st.Power == model.PowerOff || running(r.st) != nil {
+			return note{}, false // off is how it is meant to be, or it comes up just now
 		}
 		n.rank, n.text = 4, "has no agent yet: J on it shows the line that it joins with"
 	case model.PhaseHeld:

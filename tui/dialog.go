@@ -30,8 +30,9 @@ func (m *message) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 func (m *message) paste(*app, string) {}
 
 func (m *message) draw(a *app, w, h int) (string, []line, ink) {
-	body := window(wrapped(inkText, m.text, w, 0), &m.top, h-2)
-	return m.title, append(body, nil, text(inkDim, "any other key closes this")), inkBad
+	whole := wrapped(inkText, m.text, w, 0)
+	body := window(whole, &m.top, h-2)
+	return m.title, append(body, nil, text(inkDim, either(len(body) < len(whole), "any other key closes this", "any key closes this"))), inkBad
 }
 
 // confirm asks before something is done: for a yes, or for a name to be typed

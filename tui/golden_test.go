@@ -112,6 +112,8 @@ func TestScreens(t *testing.T) {
 		{"invited", "home down J"},
 		{"filtered", "2 / s t a t e : r u n"},
 		{"nothing-matches", "2 / q q enter"},
+		{"empty", ""},
+		{"empty-vms", "2"},
 	}
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 12}} {
 		for _, s := range screens {
@@ -119,7 +121,9 @@ func TestScreens(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				lab := newLab()
 				switch s.name {
-				case "access", "user-form", "key-form":
+				case "empty", "empty-vms":
+					lab.state, lab.status, lab.runs = model.NewState(), model.Status{}, nil
+				case "access", "user-form", "key-form", "invite":
 					lab = peopled(t)
 				case "roles", "role-form":
 					lab = withRole(lab)

@@ -121,7 +121,7 @@ func (s *history) actions(a *app) []action {
 
 func (s *history) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return []line{nil, text(inkDim, "  Nothing has been changed yet.")}
+		return emptyList(a, "Nothing has been changed yet.", "", w)
 	}
 	if w >= wide {
 		lw := w * 55 / 100

@@ -81,7 +81,7 @@ func (s *home) draw(a *app, w, h int) []line {
 	chosen := s.chosen(a)
 	switch {
 	case len(s.list.keys) == 0:
-		return append(top, s.empty()...)
+		return append(top, noHypervisor(a, w)...)
 	case w >= wide:
 		lw := min(max(w*2/3, 84), 104)
 		var right []line
@@ -270,12 +270,6 @@ func guests(r *hvRow) line {
 	return text(colour, fmt.Sprintf("%s/%d", now, r.guest.wanted))
 }
 
-func (s *home) empty() []line {
-	return []line{
-		nil,
-		text(inkText, "  No hypervisor yet."),
-		nil,
-		{{"  n", inkKey}, {" defines one here; then ", inkDim}, {"J", inkKey}, {" on it shows the line", inkDim}},
-		text(inkDim, "  that its machine joins with: homelab agent --join TOKEN"),
-	}
+func noHypervisor(a *app, w int) []line {
+	return emptyList(a, "No hypervisor yet.", "defines one here; then J on it shows the line that its machine joins with: homelab agent --join TOKEN", w)
 }

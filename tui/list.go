@@ -334,14 +334,19 @@ func cell(l line, w int, right bool) line {
 	return l.fit(w)
 }
 
-// emptyList stands where nothing is listed: what n does for those who may.
+// emptyList stands where nothing is listed: why, and what n does for those who
+// may.
 func emptyList(a *app, words, does string, w int) []line {
-	out := []line{nil, text(inkText, "  "+words), nil}
-	if !a.may(keyNew.need) {
-		return out[:2]
+	out := []line{nil}
+	for _, l := range wrapped(inkText, words, w-3, 0) {
+		out = append(out, append(text(inkText, "  "), l...))
 	}
-	for n, l := range wrapped(inkDim, does, w-5, 0) {
-		out = append(out, append(line{{either(n == 0, "  "+keyNew.show+" ", "    "), inkKey}}, l...))
+	if does == "" || !a.may(keyNew.need) {
+		return out
+	}
+	out = append(out, nil)
+	for n, l := range wrap(does, w-5) {
+		out = append(out, line{{either(n == 0, "  "+keyNew.show+" ", "    "), inkKey}, {l, inkDim}})
 	}
 	return out
 }

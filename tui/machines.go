@@ -54,7 +54,7 @@ func (s *machines) actions(a *app) []action {
 
 func (s *machines) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return (&home{}).empty()
+		return noHypervisor(a, w)
 	}
 	cols := []column{
 		{head: "NAME", w: s.name},

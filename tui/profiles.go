@@ -107,11 +107,11 @@ func (s *profiles) draw(a *app, w, h int) []line {
 	if lw == w {
 		return left
 	}
-	return beside(left, s.pane(a, h), lw, w-lw, h)
+	return beside(left, s.pane(a, w-lw-2, h), lw, w-lw, h)
 }
 
 // pane lists the members of the chosen profile.
-func (s *profiles) pane(a *app, h int) []line {
+func (s *profiles) pane(a *app, w, h int) []line {
 	name, ok := s.list.key()
 	if !ok {
 		return nil
@@ -119,7 +119,7 @@ func (s *profiles) pane(a *app, h int) []line {
 	out := []line{{{" MEMBERS OF ", inkHead}, {name, inkHead}}}
 	all := s.members[name]
 	if len(all) == 0 {
-		out = append(out, text(inkDim, " none: a VM's own form says which profiles it is in"))
+		out = append(out, wrapped(inkDim, " none: a VM's own form says which profiles it is in", w-1, 1)...)
 	}
 	names, on := s.widths(a, all)
 	for n, i := range all {

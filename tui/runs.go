@@ -107,7 +107,7 @@ func (s *runs) actions(a *app) []action {
 
 func (s *runs) draw(a *app, w, h int) []line {
 	if len(s.list.keys) == 0 {
-		return []line{nil, text(inkDim, "  No run yet: the first one comes with the first change.")}
+		return emptyList(a, "No run yet: the first one comes with the first change.", "", w)
 	}
 	cols := []column{
 		{head: "RUN", w: 4, right: true},

@@ -140,10 +140,12 @@ func (a *app) statusLine() line {
 func (a *app) keyLine() line {
 	var normal, now []binding
 	taken := map[string]bool{}
+	l, isList := a.top().(listed)
+	empty := isList && len(a.stack) == 1 && len(l.rows().keys) == 0 // then most keys have nothing to work on
 	for _, act := range a.top().actions(a) {
 		taken[act.keys[0]] = true
 		switch {
-		case act.short == "" || !a.may(act.need):
+		case act.short == "" || !a.may(act.need) || empty && act.show != keyNew.show:
 		case act.at == 0:
 			normal = append(normal, act.binding)
 		case act.at > 0:
@@ -151,8 +153,7 @@ func (a *app) keyLine() line {
 		}
 	}
 	_, typing := a.top().(typist)
-	_, isList := a.top().(listed)
-	if isList && !taken["/"] {
+	if isList && !empty && !taken["/"] {
 		normal = append(normal, keyFilter)
 	}
 	switch deep := len(a.stack) > 1; {
@@ -169,16 +170,16 @@ func (a *app) keyLine() line {
 	if n := len(end); n > 0 {
 		end[n-1].text = strings.TrimSuffix(end[n-1].text, " ") // room is scarce
 	}
-	l := line{{" ", inkText}}
+	keys := line{{" ", inkText}}
 	left := a.w - 2 - end.size()
 	for _, b := range normal {
 		k := a.keyNames([]binding{b})
 		if n := k.size(); n <= left {
-			l = append(l, k...)
+			keys = append(keys, k...)
 			left -= n
 		}
 	}
-	return spread(l, end, a.w)
+	return spread(keys, end, a.w)
 }
 
 func (a *app) keyNames(bs []binding) line {
