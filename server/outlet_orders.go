@@ -33,18 +33,18 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, q devi
 	if q.do == actOff {
 		want = model.PowerOff
 	}
-	state, assumed, err := want, !dev.outlet.Askable(), dev.bad
+	state, assumed, err := want, !dev.outlet().Askable(), dev.bad
 	if err == nil {
 		err = o.tell(ctx, dev, q)
 	}
 	switch {
 	case err != nil:
 		state, assumed = model.PowerUnknown, false
-		if old := o.s.observed.outlet(name); dev.bad == nil && !dev.outlet.Askable() {
+		if old := o.s.observed.outlet(name); dev.bad == nil && !dev.outlet().Askable() {
 			state, assumed = old.State, old.Assumed
 		}
 	case !assumed:
-		state, err = check(ctx, dev.sw, want, patience(dev.outlet))
+		state, err = check(ctx, dev.sw, want, patience(dev.outlet()))
 	}
 	var watts, energy *float64
 	if dev.bad == nil && !assumed {
@@ -114,7 +114,7 @@ func (o *outlets) tell(ctx context.Context, dev *device, q deviceOrder) error {
 
 // pause is how long a device that is cycled by us stays off.
 func (o *outlets) pause(dev *device) time.Duration {
-	return max(o.s.cyclePause, time.Duration(dev.outlet.DelaySeconds)*time.Second)
+	return max(o.s.cyclePause, time.Duration(dev.outlet().DelaySeconds)*time.Second)
 }
 
 // awaitTurn waits until a device may be switched on after the one before it:
@@ -129,7 +129,7 @@ func (o *outlets) awaitTurn(ctx context.Context, name string, dev *device) {
 	if o.free.After(turn) {
 		turn = o.free
 	}
-	o.free = turn.Add(time.Duration(dev.outlet.DelaySeconds) * time.Second)
+	o.free = turn.Add(time.Duration(dev.outlet().DelaySeconds) * time.Second)
 	o.mu.Unlock()
 	if wait := turn.Sub(now); wait > 0 {
 		sleep(ctx, wait)
@@ -194,15 +194,15 @@ func (d *device) order(q deviceOrder) error {
 		d.pending++
 		return nil
 	default:
-		return fmt.Errorf("the device of outlet %s is busy with %d orders", d.outlet.Name, d.pending)
+		return fmt.Errorf("the device of outlet %s is busy with %d orders", d.outlet().Name, d.pending)
 	}
 }
 
 // do gives an order and waits until it is carried out.
 func (o *outlets) do(ctx context.Context, name string, do act, byHand bool) error {
-	dev := o.get(name)
-	if dev == nil {
-		return notFound(model.KindOutlet, name)
+	dev, err := o.current(ctx, name)
+	if err != nil {
+		return err
 	}
 	if byHand {
 		dev.mu.Lock()

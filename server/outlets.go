@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"homelab/model"
@@ -24,12 +25,13 @@ type outlets struct {
 
 	mu      sync.Mutex
 	devices map[string]*device
-	free    time.Time // when the next may be switched on: inrush
+	aligned chan struct{} // closed when devices are what is defined once more
+	free    time.Time     // when the next may be switched on: inrush
 }
 
 // device is one outlet's device.
 type device struct {
-	outlet  model.Outlet
+	defined atomic.Pointer[model.Outlet] // what concerns the device itself stays
 	secrets map[string]string
 	sw      power.Switch // nil where the outlet's settings make none
 	bad     error        // why
@@ -46,7 +48,11 @@ type device struct {
 	handOn   bool
 }
 
-func newOutlets(s *Server) *outlets { return &outlets{s: s, devices: map[string]*device{}} }
+func newOutlets(s *Server) *outlets {
+	return &outlets{s: s, devices: map[string]*device{}, aligned: make(chan struct{})}
+}
+
+func (d *device) outlet() model.Outlet { return *d.defined.Load() }
 
 // Run keeps a device for each outlet that is defined until ctx ends.
 func (o *outlets) Run(ctx context.Context) { o.s.follow(ctx, model.KindOutlet, o.align) }
@@ -57,8 +63,8 @@ func (o *outlets) align(ctx context.Context, running *sync.WaitGroup) {
 	defer o.mu.Unlock()
 	for name, dev := range o.devices {
 		now, ok := defined[name]
-		if ok && dev.outlet.SameDevice(now) && maps.Equal(dev.secrets, o.s.deviceSecrets(now)) {
-			dev.outlet = now
+		if ok && dev.outlet().SameDevice(now) && maps.Equal(dev.secrets, o.s.deviceSecrets(now)) {
+			dev.defined.Store(&now)
 			continue
 		}
 		dev.stop()
@@ -72,13 +78,40 @@ func (o *outlets) align(ctx context.Context, running *sync.WaitGroup) {
 			continue
 		}
 		ctx, stop := context.WithCancel(ctx)
-		dev := &device{outlet: outlet, secrets: o.s.deviceSecrets(outlet), stop: stop, orders: make(chan deviceOrder, 8)}
+		dev := &device{secrets: o.s.deviceSecrets(outlet), stop: stop, orders: make(chan deviceOrder, 8)}
+		dev.defined.Store(&outlet)
 		dev.sw, dev.bad = power.New(outlet, power.Options{
 			Simulated: o.s.opts.Simulated,
 			Secret:    func(field string) string { return dev.secrets[field] },
 		})
 		o.devices[name] = dev
 		running.Go(func() { o.run(ctx, name, dev) })
+	}
+	close(o.aligned)
+	o.aligned = make(chan struct{})
+}
+
+// current is the device of an outlet as it is defined now: who has just added
+// or changed one may order it at once.
+func (o *outlets) current(ctx context.Context, name string) (*device, error) {
+	ctx, cancel := context.WithTimeout(ctx, deviceTime)
+	defer cancel()
+	for {
+		o.mu.Lock()
+		dev, aligned := o.devices[name], o.aligned
+		o.mu.Unlock()
+		defined, ok := o.s.store.State().Outlets[name]
+		switch {
+		case !ok:
+			return nil, notFound(model.KindOutlet, name)
+		case dev != nil && dev.outlet().Version >= defined.Version:
+			return dev, nil
+		}
+		select {
+		case <-aligned:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 
@@ -116,7 +149,7 @@ func (o *outlets) poll(ctx context.Context, name string, dev *device) {
 	switch {
 	case dev.bad != nil:
 		st = model.OutletStatus{State: model.PowerUnknown, Error: dev.bad.Error(), Observed: st.Observed}
-	case !dev.outlet.Askable():
+	case !dev.outlet().Askable():
 		o.s.observed.setOutlet(name, old) // what was last ordered
 		return
 	default:

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -96,5 +97,24 @@ func TestADeviceThatDoesNotDoAsToldIsAnError(t *testing.T) {
 	}
 	if err := l.admin().SwitchOutlet(t.Context(), "none", true, false); err == nil || !strings.Contains(err.Error(), `"none"`) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Who has just added or changed an outlet may order it at once.
+func TestAnOutletObeysAsSoonAsItIsThere(t *testing.T) {
+	l := startLab(t)
+	for n := range 100 {
+		name := fmt.Sprintf("plug-%d", n)
+		l.commit(model.Add(model.Outlet{Name: name, Driver: model.DriverSimulated}))
+		if err := l.admin().SwitchOutlet(t.Context(), name, true, false); err != nil {
+			t.Fatal(err)
+		}
+		l.commit(model.Change(name, 0, func(o *model.Outlet) error { o.Groups = []string{"g"}; return nil }))
+		if report, err := l.admin().TestOutlet(t.Context(), name); err != nil || report.State != model.PowerOn {
+			t.Fatal(report, err)
+		}
+	}
+	if _, err := l.admin().TestOutlet(t.Context(), "none"); err == nil {
+		t.Error("an outlet that is not there answers")
 	}
 }

@@ -30,14 +30,14 @@ func (l *lab) TestOutlet(ctx context.Context, name string) (model.DeviceReport, 
 	if err := l.may(model.RoleOperator); err != nil {
 		return model.DeviceReport{}, err
 	}
-	dev := l.s.outlets.get(name)
-	if dev == nil {
-		return model.DeviceReport{}, notFound(model.KindOutlet, name)
+	dev, err := l.s.outlets.current(ctx, name)
+	if err != nil {
+		return model.DeviceReport{}, err
 	}
 	if dev.bad != nil {
 		return model.DeviceReport{}, dev.bad
 	}
-	return deviceReport(ctx, dev.outlet, dev.sw)
+	return deviceReport(ctx, dev.outlet(), dev.sw)
 }
 
 func deviceReport(ctx context.Context, o model.Outlet, sw power.Switch) (model.DeviceReport, error) {
