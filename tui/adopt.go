@@ -57,7 +57,7 @@ func foreignLines(r *hvRow, w int) []line {
 		}
 	}
 	for _, v := range r.st.ForeignVolumes {
-		out = append(out, text(inkWarn, "volume "+v.Name+" in pool "+v.Pool+", of the name of a VM's disk"))
+		out = append(out, wrapped(inkWarn, "volume "+v.Name+" in pool "+v.Pool+", of the name of a VM's disk", w, 2)...)
 	}
 	if len(out) == 0 {
 		return nil

@@ -44,6 +44,9 @@ func (b bulk) run(a *app) tea.Cmd {
 	for _, why := range refused {
 		c.lines = append(c.lines, text(inkWarn, why+"."))
 	}
+	if b.thing == "VM" && len(todo) > 1 {
+		c.vms = todo
+	}
 	if len(todo) > 1 {
 		c.name = count(len(todo), b.thing)
 		c.title = b.verb + " " + c.name

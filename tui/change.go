@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	tea "charm.land/bubbletea/v2"
@@ -17,11 +18,12 @@ type change struct {
 	verb  string // what y does
 	name  string // to be typed where a disk is lost
 	edit  model.Edit
-	lines []line // said before what happens
-	least damage // asked for at least
-	also  *also  // another way to do it
-	noted string // said once it is done: what was so already
-	after func() // runs once it is done
+	vms   []string // that it is about, where those are several
+	lines []line   // said before what happens
+	least damage   // asked for at least
+	also  *also    // another way to do it
+	noted string   // said once it is done: what was so already
+	after func()   // runs once it is done
 	// commit replaces the plain commit of edit.
 	commit func(ctx context.Context, via string) (model.Revision, error)
 }
@@ -46,12 +48,23 @@ func (a *app) propose(c change) tea.Cmd {
 				return a.commit(c)
 			}
 			a.overlay = &confirm{
-				title: c.title + "?", lines: c.lines, impacts: impacts, level: level, name: c.name, verb: c.verb, also: c.also,
+				title: c.title + "?", lines: append(c.lines, untouched(c.vms, impacts)...), impacts: impacts, level: level, name: c.name, verb: c.verb, also: c.also,
 				do: func(a *app) tea.Cmd { return a.commit(c) },
 			}
 			return nil
 		}
 	})
+}
+
+// untouched says which VMs have no guest now that a change of theirs would reach.
+func untouched(vms []string, impacts []model.Impact) []line {
+	rest := slices.DeleteFunc(slices.Clone(vms), func(vm string) bool {
+		return slices.ContainsFunc(impacts, func(i model.Impact) bool { return i.VM == vm })
+	})
+	if len(rest) == 0 {
+		return nil
+	}
+	return []line{text(inkDim, sentence(rest)+plural(len(rest), " has", " have")+" no guest now that this touches.")}
 }
 
 func (a *app) commit(c change) tea.Cmd {

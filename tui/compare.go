@@ -65,9 +65,9 @@ func (s *compared) draw(a *app, w, h int) []line {
 			other = append(other, vm)
 		}
 	}
-	out := []line{s.balance(a, w), nil}
+	out := append(s.balance(a, w), nil)
 	section := func(sign string, colour ink, title string, vms []*vmRow) {
-		out = append(out, line{{" " + sign + " " + strconv.Itoa(len(vms)), colour}, {" " + title, inkHead}})
+		out = append(out, line{{" " + sign + " " + strconv.Itoa(len(vms)), colour}, {" " + title, inkHead}}.wrap(w, 3)...)
 		for _, vm := range vms {
 			out = append(out, comparedVM(vm, w))
 		}
@@ -93,7 +93,8 @@ func comparedVM(vm *vmRow, w int) line {
 }
 
 // balance is what each profile asks of each hypervisor.
-func (s *compared) balance(a *app, w int) line {
+func (s *compared) balance(a *app, w int) []line {
+	var out []line
 	l := line{{" ", inkText}}
 	for i := range a.cache.hvs {
 		r := &a.cache.hvs[i]
@@ -121,10 +122,10 @@ func (s *compared) balance(a *app, w int) line {
 		if total := r.st.Facts.MemoryMiB; total > 0 {
 			part = append(part, span{" of " + mebibytes(total), inkDim})
 		}
-		if l.size()+part.size()+3 > w {
-			return append(l, span{"…", inkDim})
+		if len(l) > 1 && l.size()+part.size() > w {
+			out, l = append(out, l), line{{" ", inkText}}
 		}
 		l = append(append(l, part...), span{"   ", inkText})
 	}
-	return l
+	return append(out, l)
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -111,11 +112,7 @@ func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
 		body = append(body, text(inkText, "It changes no guest."))
 	}
 	edge := inkWarn
-	keys := line{{"y", inkKey}, {" " + c.verb + "   ", inkText}}
-	if c.also != nil {
-		keys = append(keys, span{c.also.key, inkKey}, span{" " + c.also.verb + "   ", inkText})
-	}
-	foot := []line{nil, append(keys, span{"n", inkKey}, span{" " + cmp.Or(c.no, "leave it as it is"), inkDim})}
+	foot := append([]line{nil}, c.keys(w)...)
 	if c.typed() {
 		edge = inkBad
 		ask := line{{"Type ", inkText}, {c.name, inkName}, {" to " + c.verb + ": ", inkText}}
@@ -131,6 +128,25 @@ func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
 		}
 	}
 	return c.title, append(window(body, &c.top, h-len(foot)), foot...), edge
+}
+
+// keys are those that answer, beside one another where they have room.
+func (c *confirm) keys(w int) []line {
+	no := cmp.Or(c.no, "leave it as it is")
+	all := []line{{{"y", inkKey}, {" " + c.verb, inkText}}, {{"n", inkKey}, {" " + no, inkDim}}}
+	if c.also != nil {
+		all = slices.Insert(all, 1, line{{c.also.key, inkKey}, {" " + c.also.verb, inkText}})
+	}
+	rows := []line{all[0]}
+	for _, l := range all[1:] {
+		last := &rows[len(rows)-1]
+		if joined := append(append(*last, span{"   ", inkText}), l...); joined.size() <= w {
+			*last = joined
+			continue
+		}
+		rows = append(rows, l)
+	}
+	return rows
 }
 
 // window shows h of the lines from top on, and says that there are more.

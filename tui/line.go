@@ -258,6 +258,29 @@ func wrap(s string, w int) []string {
 	return out
 }
 
+// wrap breaks a line into as many of w columns as it needs, at blanks where it
+// can; those after the first are indented.
+func (l line) wrap(w, indent int) []line {
+	if l.size() <= w {
+		return []line{l}
+	}
+	var out []line
+	var row line
+	n := 0
+	for _, s := range l {
+		for _, word := range strings.SplitAfter(clean(s.text), " ") {
+			for _, part := range wrap(word, w-indent) {
+				if n > indent && n+width(strings.TrimRight(part, " ")) > w {
+					out = append(out, row)
+					row, n, part = text(inkText, blanks(indent)), indent, strings.TrimLeft(part, " ")
+				}
+				row, n = append(row, span{part, s.ink}), n+width(part)
+			}
+		}
+	}
+	return append(out, row)
+}
+
 // wrapped is wrap in one ink, with every line after the first indented.
 func wrapped(i ink, s string, w, indent int) []line {
 	var out []line

@@ -11,8 +11,9 @@ import (
 
 // machines lists the hypervisors by what they are and what room they have.
 type machines struct {
-	list list
-	name int
+	list    list
+	name    int // columns of the widest
+	network int
 }
 
 func (s *machines) title() string { return "Hypervisors" }
@@ -23,6 +24,7 @@ func (s *machines) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 	for i := range a.cache.hvs {
 		r := &a.cache.hvs[i]
 		keys = append(keys, r.Name)
+		s.network = max(s.network, width(clean(r.Network)))
 		search = append(search, strings.ToLower(strings.Join([]string{
 			"name:" + r.Name, "platform:" + r.Platform, "network:" + r.Network, "policy:" + r.Policy, "address:" + r.Address,
 			"power:" + string(r.st.Power), "agent:" + string(r.st.Agent), "outlet:" + strings.Join(r.Outlets, " outlet:"),
@@ -58,16 +60,16 @@ func (s *machines) draw(a *app, w, h int) []line {
 	}
 	cols := []column{
 		{head: "NAME", w: s.name},
-		{head: "ADDRESS", w: 15, drop: 5},
-		{head: "PLATFORM", w: 8, drop: 4},
-		{head: "NETWORK", w: 14, drop: 2},
-		{head: "POLICY", w: 6, drop: 6},
-		{head: "CPUS", w: 4, drop: 3, right: true},
+		{head: "ADDRESS", w: 15, drop: 6},
+		{head: "PLATFORM", w: 8, drop: 5},
+		{head: "NETWORK", w: 14, most: s.network, drop: 3},
+		{head: "POLICY", w: 6, drop: 7},
+		{head: "CPUS", w: 4, drop: 4, right: true},
 		{head: "MEMORY", w: 8, right: true},
-		{head: "GIVEN", w: 8, right: true},
+		{head: "GIVEN", w: 8, drop: 2, right: true},
 		{head: "FREE", w: 8, right: true, drop: 1},
-		{head: "VMS", w: 3, drop: 7, right: true},
-		{head: "OUTLETS", w: 8, drop: 8, grow: true},
+		{head: "VMS", w: 3, drop: 8, right: true},
+		{head: "OUTLETS", w: 8, drop: 9, grow: true},
 	}
 	return s.list.draw(w, h, cols, func(i int) []line {
 		r := &a.cache.hvs[i]

@@ -42,7 +42,7 @@ func Screens() []string {
 
 // tabRow names as many screens as there is room for; the menu has them all.
 func (a *app) tabRow() line {
-	who := text(inkDim, a.who()+" ")
+	who := text(inkDim, cut(clean(a.who()), 24)+" ")
 	more := line{{keyGo.show + " ", inkKey}, {"go", inkTabs}}
 	space := "  "
 	if a.w < 90 {

@@ -228,7 +228,7 @@ func cutsOff(c *cache, o model.Outlet) ([]line, damage) {
 		switch {
 		case len(up) > 0:
 			level = loses
-			lines = append(lines, text(inkBad, fmt.Sprintf("%s is up with %s, which lose power without a shutdown: %s.", name, count(len(up), "running guest"), sentence(up))))
+			lines = append(lines, text(inkBad, fmt.Sprintf("%s is up with %s, which %s power without a shutdown: %s.", name, count(len(up), "running guest"), plural(len(up), "loses", "lose"), sentence(up))))
 		case isUp(r.st):
 			level = loses
 			lines = append(lines, text(inkBad, name+" is up and loses power without a shutdown."))

@@ -147,8 +147,8 @@ func (s *plot) draw(a *app, w, h int) []line {
 	}
 	all := s.curves(a)
 	if len(all) == 0 {
-		return append(out, nil, text(inkText, "  Nothing was measured in the last "+string(s.span)+"."), nil,
-			text(inkDim, "  "+either(s.kind == model.KindOutlet, "It needs an outlet with a meter", "It needs an agent that is connected, or an outlet with a meter")+"; points come once a minute."))
+		out = append(out, nil, text(inkText, "  Nothing was measured in the last "+string(s.span)+"."), nil)
+		return append(out, wrapped(inkDim, "  "+either(s.kind == model.KindOutlet, "It needs an outlet with a meter", "It needs an agent that is connected, or an outlet with a meter")+"; points come once a minute.", w-1, 2)...)
 	}
 	if len(all) == 1 && all[0].watts {
 		s.first, s.more = 0, 0

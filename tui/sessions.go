@@ -113,38 +113,58 @@ func (s *accessText) draw(a *app, w, h int) []line {
 	return append(out, body[s.top:min(s.top+room, len(body))]...)
 }
 
-// sessionLines are who is connected, a line each; what it comes from where
-// there is room.
+// sessionLines are who is connected; what it comes from where there is room.
 func (s *accessText) sessionLines(a *app, w int) []line {
-	out := []line{append(append(text(inkHead, " WHO").fit(20), text(inkHead, "SINCE").fit(14)...), span{"DOING", inkHead})}
+	rows := []line{{{"WHO", inkHead}, {"SINCE", inkHead}, {"DOING", inkHead}, {"FROM", inkHead}}}
 	for _, ses := range s.sessions {
-		l := append(text(inkName, " "+ses.Who).fit(20), text(inkDim, moment(a.now, ses.Since)).fit(14)...)
-		l = append(l, text(inkText, orNone(strings.Join(ses.Doing, ", "))).fit(20)...)
-		l = append(l, span{strings.TrimSpace(ses.Address + " " + ses.KeyName), inkDim})
+		from := strings.TrimSpace(ses.Address + " " + ses.KeyName)
 		if w >= wide {
-			l = append(l, span{"  " + ses.Client, inkDim})
+			from += "  " + ses.Client
 		}
-		out = append(out, l)
+		rows = append(rows, line{{ses.Who, inkName}, {moment(a.now, ses.Since), inkDim}, {orNone(strings.Join(ses.Doing, ", ")), inkText}, {from, inkDim}})
 	}
-	return out
+	return table(rows, w)
 }
 
+// auditLines are what was done and what was refused.
 func (s *accessText) auditLines(a *app, w int) []line {
-	out := []line{append(append(text(inkHead, " WHEN").fit(15), text(inkHead, "WHO").fit(18)...), span{"WHAT", inkHead})}
+	rows := []line{{{"WHEN", inkHead}, {"WHO", inkHead}, {"WHAT", inkHead}}}
 	for _, e := range s.audit {
 		what, colour := signNone+" "+e.What, inkText
 		if e.Kind == model.AuditRefused || e.Kind == model.AuditDenied {
 			what, colour = signWarn+" "+string(e.Kind)+": "+e.What, inkWarn
 		}
-		l := append(text(inkDim, " "+moment(a.now, e.Last)).fit(15), text(inkText, e.Who).fit(18)...)
 		if e.Count > 1 {
 			what += fmt.Sprintf(", %d times", e.Count)
 		}
-		l = append(l, span{what, colour})
-		if e.Address != "" {
-			l = append(l, span{"  " + e.Address, inkDim})
+		rows = append(rows, line{{moment(a.now, e.Last), inkDim}, {e.Who, inkText}, {what, colour}, {"  " + e.Address, inkDim}})
+	}
+	return table(rows, w)
+}
+
+// table lays out rows of text in columns as wide as they need to be; what has no
+// room goes on in the next line. The last column, and what comes after it, is as
+// long as it is.
+func table(rows []line, w int) []line {
+	columns := len(rows[0])
+	ws := make([]int, columns-1)
+	for _, r := range rows {
+		for i := range ws {
+			ws[i] = max(ws[i], width(clean(r[i].text)))
 		}
-		out = append(out, l)
+	}
+	out := make([]line, 0, len(rows))
+	for _, r := range rows {
+		l := text(inkText, " ")
+		for i := range ws {
+			l = append(l, line{r[i]}.fit(min(ws[i], 26)+2)...)
+		}
+		l = append(l, r[columns-1:]...)
+		if len(out) == 0 { // the heading
+			out = append(out, l)
+			continue
+		}
+		out = append(out, l.wrap(w-1, 3)...)
 	}
 	return out
 }

@@ -113,7 +113,7 @@ func (s *shares) why(a *app, w int) []line {
 	if !ok || !known {
 		return nil
 	}
-	return append([]line{nil}, wrapped(inkDim, name+": "+st.Why, w-2, 1)...)
+	return append([]line{nil}, wrapped(inkDim, " "+name+": "+st.Why, w-2, 1)...)
 }
 
 // awakeWords says whether a storage server is awake.

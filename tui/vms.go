@@ -257,7 +257,12 @@ func vmPane(a *app, vm *vmRow, w int) []line {
 		fact("changed", text(inkDim, fmt.Sprintf("%s, revision %d", age(a.now, vm.Changed), vm.Version))),
 		fact("id", text(inkDim, vm.ID)),
 	)
-	return append(out, inTheWay(a, vm, w)...)
+	out = append(out, inTheWay(a, vm, w)...)
+	var whole []line
+	for _, l := range out {
+		whole = append(whole, l.wrap(w-1, 11)...)
+	}
+	return whole
 }
 
 func either[T any](b bool, is, not T) T {
