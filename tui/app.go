@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,38 +42,6 @@ type Options struct {
 	Terminal Terminal
 	// Now is the clock; its location is the one that times are shown in.
 	Now func() time.Time
-}
-
-// screen is one screen of the dashboard. Its methods run in the event loop and
-// do no I/O.
-type screen interface {
-	title() string
-	// refresh is called when the cache is new (dirty says what changed) and
-	// when the screen comes to the front (dirty is nil).
-	refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd
-	actions(a *app) []action
-	draw(a *app, w, h int) []line
-}
-
-// listed is a screen with a list that is moved in and filtered.
-type listed interface{ rows() *list }
-
-// typist is a screen that takes all keys but ctrl+c as its own.
-type typist interface {
-	key(a *app, k tea.KeyPressMsg) tea.Cmd
-	paste(a *app, s string) tea.Cmd
-	// unsaved tells whether leaving would lose what was typed.
-	unsaved() bool
-}
-
-// scroller is a screen that scrolls: it takes the keys that do so first.
-type scroller interface{ scroll(k tea.KeyPressMsg) bool }
-
-// overlay lies over the screen and takes all keys but ctrl+c.
-type overlay interface {
-	key(a *app, k tea.KeyPressMsg) tea.Cmd
-	paste(a *app, s string)
-	draw(a *app, w, h int) (title string, body []line, edge ink)
 }
 
 // app is the root model.
@@ -265,77 +232,6 @@ func (a *app) changed(msg changedMsg) tea.Cmd {
 		cmds = append(cmds, s.refresh(a, msg.dirty))
 	}
 	return tea.Batch(cmds...)
-}
-
-func (a *app) top() screen { return a.stack[len(a.stack)-1] }
-
-// open puts a screen over the ones that are open.
-func (a *app) open(s screen) tea.Cmd {
-	if _, form := s.(typist); !form {
-		a.going()
-	}
-	a.filter = nil
-	a.stack = append(slices.Clip(a.stack), s)
-	return s.refresh(a, nil)
-}
-
-// back closes the front screen.
-func (a *app) back() tea.Cmd {
-	if len(a.stack) == 1 {
-		return nil
-	}
-	a.going()
-	if f, ok := a.top().(*form); ok && f.release != nil {
-		f.release()
-	}
-	a.stack = a.stack[:len(a.stack)-1]
-	return a.top().refresh(a, nil)
-}
-
-// leave closes a screen if it is the front one still.
-func (a *app) leave(s screen) tea.Cmd {
-	if a.top() == s {
-		return a.back()
-	}
-	return nil
-}
-
-// show goes to one of the tabs.
-func (a *app) show(tab int) tea.Cmd {
-	tab = (tab + len(tabs)) % len(tabs)
-	if tab != a.tab || len(a.stack) > 1 {
-		a.going()
-	}
-	a.tab = tab
-	if a.roots[a.tab] == nil {
-		a.roots[a.tab] = tabs[a.tab].make()
-	}
-	a.filter = nil
-	a.stack = []screen{a.roots[a.tab]}
-	return a.top().refresh(a, nil)
-}
-
-// say shows a message in the status line for a while.
-func (a *app) say(i ink, sign, s string) tea.Cmd {
-	a.toast = line{{sign + " " + s, i}}
-	a.toastID++
-	id := a.toastID
-	return a.after(8*time.Second, func(a *app) tea.Cmd {
-		if a.toastID == id {
-			a.toast = nil
-		}
-		return nil
-	})
-}
-
-// fail shows an error whole: in the status line where it fits, else in a box.
-func (a *app) fail(err error) tea.Cmd {
-	if s := err.Error(); strings.Contains(s, "\n") || width(clean(s)) > a.w-3 {
-		a.toast = nil // what was under way has failed
-		a.overlay = &message{title: "That did not work", text: s}
-		return nil
-	}
-	return a.say(inkBad, signFailed, err.Error())
 }
 
 // quit ends the session, after a question where something typed would be lost.

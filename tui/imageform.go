@@ -1,8 +1,6 @@
 package tui
 
-import (
-	"homelab/model"
-)
+import "homelab/model"
 
 // newImageForm edits an image, or adds one if name is empty: then what is known
 // of a distribution's can be chosen.

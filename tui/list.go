@@ -3,7 +3,6 @@ package tui
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -50,60 +49,6 @@ func (l *list) set(keys, search []string) {
 			return
 		}
 	}
-}
-
-// setFilter shows the rows that hold every word of the filter; a word that
-// begins with ! must not be held.
-func (l *list) setFilter(f string) {
-	chosen, _ := l.key()
-	l.filter = f
-	l.match()
-	l.choose(chosen)
-}
-
-func (l *list) match() {
-	words := strings.Fields(strings.ToLower(l.filter))
-	l.shown = l.shown[:0:0]
-	for i, k := range l.keys {
-		if l.search != nil {
-			k = l.search[i]
-		}
-		if matches(k, words) {
-			l.shown = append(l.shown, i)
-		}
-	}
-	l.sel, l.unsorted = max(min(l.sel, len(l.shown)-1), 0), true
-}
-
-// matches tells whether a row holds every word: role:web by its fields, others
-// by what they say. A word that begins with ! must not be held.
-func matches(s string, words []string) bool {
-	for _, w := range words {
-		not := strings.HasPrefix(w, "!") && len(w) > 1
-		if holds(s, strings.TrimPrefix(w, "!")) == not {
-			return false
-		}
-	}
-	return true
-}
-
-func holds(s, word string) bool {
-	if strings.Contains(word, ":") {
-		return strings.HasPrefix(s, word) || strings.Contains(s, " "+word)
-	}
-	for from := 0; from <= len(s); { // the names of the fields are not looked at
-		at := strings.Index(s[from:], word)
-		if at < 0 {
-			return false
-		}
-		at += from
-		token := strings.LastIndexByte(s[:at], ' ') + 1
-		if name, _, is := strings.Cut(s[token:], ":"); !is || strings.Contains(name, " ") || at > token+len(name) {
-			return true
-		}
-		from = at + 1
-	}
-	return false
 }
 
 // key is the key of the chosen row.
@@ -203,59 +148,6 @@ func (l *list) scroll(h int) {
 	l.top = max(min(l.top, len(l.shown)-h), 0)
 }
 
-// column is one column of a table.
-type column struct {
-	head  string
-	w     int  // columns wanted
-	most  int  // columns that its longest cell takes: given before the one that grows
-	drop  int  // where it is narrow the highest goes first; 0 stays
-	right bool // numbers
-	grow  bool // takes what is left
-
-	by         func(i int) float64 // what it is sorted by; nil: what the cells say
-	unsortable bool                // such as a sparkline
-}
-
-const gap = 2 // between columns
-
-// layout gives each column its width; 0 drops it.
-func layout(cols []column, w int) []int {
-	ws := make([]int, len(cols))
-	total := -gap
-	for i, c := range cols {
-		ws[i] = max(c.w, width(c.head))
-		total += ws[i] + gap
-	}
-	for total > w {
-		worst := -1
-		for i, c := range cols {
-			if ws[i] > 0 && c.drop > 0 && (worst < 0 || c.drop > cols[worst].drop) {
-				worst = i
-			}
-		}
-		if worst < 0 { // the first gives way
-			ws[0] = max(ws[0]-(total-w), 4)
-			break
-		}
-		total -= ws[worst] + gap
-		ws[worst] = 0
-	}
-	for i, c := range cols {
-		if ws[i] > 0 {
-			more := max(min(c.most-ws[i], w-total), 0)
-			ws[i] += more
-			total += more
-		}
-	}
-	for i, c := range cols {
-		if c.grow && ws[i] > 0 {
-			ws[i] = max(ws[i]+w-total, 4)
-			break
-		}
-	}
-	return ws
-}
-
 // draw draws the heading and h-1 rows of w columns; cells makes those of a row.
 func (l *list) draw(w, h int, cols []column, cells func(i int) []line) []line {
 	ws := layout(cols, w-3)
@@ -325,15 +217,6 @@ func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
 	return row
 }
 
-func cell(l line, w int, right bool) line {
-	if right {
-		if n := l.size(); n < w {
-			return append(line{{blanks(w - n), inkText}}, l...)
-		}
-	}
-	return l.fit(w)
-}
-
 // emptyList stands where nothing is listed: why, and what n does for those who
 // may.
 func emptyList(a *app, words, does string, w int) []line {
@@ -357,13 +240,4 @@ func (l *list) count() string {
 		return strconv.Itoa(len(l.keys))
 	}
 	return strconv.Itoa(len(l.shown)) + " of " + strconv.Itoa(len(l.keys))
-}
-
-// widest is the width of the widest of some words, within bounds.
-func widest(words []string, least, most int) int {
-	n := least
-	for _, s := range words {
-		n = max(n, width(clean(s)))
-	}
-	return min(n, most)
 }

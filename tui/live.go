@@ -6,7 +6,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"homelab/model"
-	"homelab/tui/display"
 )
 
 // news tells what has ended since the cache before, wherever it was started:
@@ -58,26 +57,4 @@ func (a *app) tellRun(id uint64) tea.Cmd {
 			return nil
 		}
 	})
-}
-
-// tell says what happened beside what was said before, such as that u undoes it,
-// if there is room for both.
-func (a *app) tell(i ink, sign, what string) tea.Cmd {
-	before := a.toast
-	cmd := a.say(i, sign, what)
-	if both := append(before[:len(before):len(before)], append(text(inkText, "   "), a.toast...)...); before != nil && both.size()+1 <= a.w {
-		a.toast = both
-	}
-	return cmd
-}
-
-// alarm says that something failed; who asked for it hears the bell, and sees
-// it in the terminal's title until a key is pressed.
-func (a *app) alarm(what string) tea.Cmd {
-	said := a.tell(inkBad, signFailed, what)
-	if !a.prefs.tell {
-		return said
-	}
-	a.alarmed = what
-	return tea.Batch(said, display.Write("\a"))
 }

@@ -49,3 +49,51 @@ func (a *app) travel(from, to *[]place, end string) tea.Cmd {
 	a.tab, a.stack = p.tab, p.stack
 	return a.top().refresh(a, nil)
 }
+
+func (a *app) top() screen { return a.stack[len(a.stack)-1] }
+
+// open puts a screen over the ones that are open.
+func (a *app) open(s screen) tea.Cmd {
+	if _, form := s.(typist); !form {
+		a.going()
+	}
+	a.filter = nil
+	a.stack = append(slices.Clip(a.stack), s)
+	return s.refresh(a, nil)
+}
+
+// back closes the front screen.
+func (a *app) back() tea.Cmd {
+	if len(a.stack) == 1 {
+		return nil
+	}
+	a.going()
+	if f, ok := a.top().(*form); ok && f.release != nil {
+		f.release()
+	}
+	a.stack = a.stack[:len(a.stack)-1]
+	return a.top().refresh(a, nil)
+}
+
+// leave closes a screen if it is the front one still.
+func (a *app) leave(s screen) tea.Cmd {
+	if a.top() == s {
+		return a.back()
+	}
+	return nil
+}
+
+// show goes to one of the tabs.
+func (a *app) show(tab int) tea.Cmd {
+	tab = (tab + len(tabs)) % len(tabs)
+	if tab != a.tab || len(a.stack) > 1 {
+		a.going()
+	}
+	a.tab = tab
+	if a.roots[a.tab] == nil {
+		a.roots[a.tab] = tabs[a.tab].make()
+	}
+	a.filter = nil
+	a.stack = []screen{a.roots[a.tab]}
+	return a.top().refresh(a, nil)
+}

@@ -1,8 +1,6 @@
 package tui
 
-import (
-	"testing"
-)
+import "testing"
 
 // TestAShareIsAddedAndMounted: what mounts it has it at its next rebuild, which
 // is offered and may be left for later.

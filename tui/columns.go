@@ -1,0 +1,72 @@
+package tui
+
+// column is one column of a table.
+type column struct {
+	head  string
+	w     int  // columns wanted
+	most  int  // columns that its longest cell takes: given before the one that grows
+	drop  int  // where it is narrow the highest goes first; 0 stays
+	right bool // numbers
+	grow  bool // takes what is left
+
+	by         func(i int) float64 // what it is sorted by; nil: what the cells say
+	unsortable bool                // such as a sparkline
+}
+
+const gap = 2 // between columns
+
+// layout gives each column its width; 0 drops it.
+func layout(cols []column, w int) []int {
+	ws := make([]int, len(cols))
+	total := -gap
+	for i, c := range cols {
+		ws[i] = max(c.w, width(c.head))
+		total += ws[i] + gap
+	}
+	for total > w {
+		worst := -1
+		for i, c := range cols {
+			if ws[i] > 0 && c.drop > 0 && (worst < 0 || c.drop > cols[worst].drop) {
+				worst = i
+			}
+		}
+		if worst < 0 { // the first gives way
+			ws[0] = max(ws[0]-(total-w), 4)
+			break
+		}
+		total -= ws[worst] + gap
+		ws[worst] = 0
+	}
+	for i, c := range cols {
+		if ws[i] > 0 {
+			more := max(min(c.most-ws[i], w-total), 0)
+			ws[i] += more
+			total += more
+		}
+	}
+	for i, c := range cols {
+		if c.grow && ws[i] > 0 {
+			ws[i] = max(ws[i]+w-total, 4)
+			break
+		}
+	}
+	return ws
+}
+
+func cell(l line, w int, right bool) line {
+	if right {
+		if n := l.size(); n < w {
+			return append(line{{blanks(w - n), inkText}}, l...)
+		}
+	}
+	return l.fit(w)
+}
+
+// widest is the width of the widest of some words, within bounds.
+func widest(words []string, least, most int) int {
+	n := least
+	for _, s := range words {
+		n = max(n, width(clean(s)))
+	}
+	return min(n, most)
+}
