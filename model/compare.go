@@ -161,13 +161,22 @@ func changed(b, a *Placement) (Impact, bool) {
 		impact.Note = join(growNote(grown(b, a), a.Domain), lateNote(impact))
 	}
 	if a.Moving != "" && b.Moving == "" {
-		impact.Note = "moves to " + a.Moving + " with its disks, and stays stopped"
-		if b.Running {
-			impact.Note = "moves to " + a.Moving + " with its disks, and is started there"
-		}
+		impact.Note = moveNote(a, b.Running)
 	}
 	impact.Running = b.Domain && b.Running && impact.Action.hurts()
 	return impact, impact.Action != ""
+}
+
+// moveNote says where a VM moves to, and what becomes of its guest there.
+func moveNote(p *Placement, running bool) string {
+	note := "moves to " + p.Moving + " with its disks"
+	if p.Back {
+		note = "goes back to " + p.Moving + ", to the disks that it left there"
+	}
+	if running {
+		return note + ", and is started there"
+	}
+	return note + ", and stays stopped"
 }
 
 // guestAction is what happens to a VM that had a domain and still has one.

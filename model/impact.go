@@ -21,7 +21,8 @@ type Placement struct {
 	DiskGiB    int    `json:"disk_gib,omitempty"`
 	ExtraGiB   int    `json:"extra_disk_gib,omitempty"`
 	Accel      string `json:"accel,omitempty"`  // of the hypervisor
-	Moving     string `json:"moving,omitempty"` // where its disks are being copied to
+	Moving     string `json:"moving,omitempty"` // where it is being moved to
+	Back       bool   `json:"back,omitempty"`   // they are there, of an earlier move
 	Copy       bool   `json:"copy,omitempty"`   // it was moved; these are its old disks
 	// Seed is what its cloud-init seed is made from, in one comparable string
 	// of lines KEY=VALUE; long values are hashed.

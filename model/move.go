@@ -17,8 +17,9 @@ import (
 //
 // Until the second nothing is changed at the source, and the move can be
 // cancelled: the guest is started where it was. Until the third it can be taken
-// back: what was the old copy is the guest's disk again, and the new one is the old
-// copy.
+// back, which is a move to where it came from without copying: the guest is shut
+// down first, so that it never runs at both places; then what was the old copy is
+// its disk again, and the new one is the old copy.
 
 // MoveTo begins a move. Nothing is lost by it: a protected VM may be moved.
 func MoveTo(name, to string) Edit {
@@ -36,11 +37,12 @@ func MoveTo(name, to string) Edit {
 	})
 }
 
-// CancelMove ends a move that has not brought the VM to its new place yet.
+// CancelMove ends a move, or its being taken back, that has not brought the VM to
+// its new place yet.
 func CancelMove(name string) Edit {
 	return Change(name, 0, func(vm *VM) error {
 		switch {
-		case vm.MovedFrom != "":
+		case vm.MovingTo == "" && vm.MovedFrom != "":
 			return fmt.Errorf("%s is on %s already; take it back with: vm move %s --back", name, vm.Hypervisor, name)
 		case vm.MovingTo == "":
 			return fmt.Errorf("%s is not being moved", name)
@@ -50,22 +52,39 @@ func CancelMove(name string) Edit {
 	})
 }
 
-// TakeBack returns a VM that has been moved, and whose old copy is still there, to
-// where it was. What its guest has written since is on the copy that then goes.
+// TakeBack begins to return a VM that has been moved, and whose old copy is still
+// there, to where it was. What its guest has written since is on the copy that
+// then goes.
 func TakeBack(name string) Edit {
 	return Change(name, 0, func(vm *VM) error {
 		switch {
+		case vm.Returns():
+			return fmt.Errorf("%s is being taken back to %s already", name, vm.MovingTo)
 		case vm.MovingTo != "":
 			return fmt.Errorf("%s is on %s still; cancel its move with: vm move %s --cancel", name, vm.Hypervisor, name)
 		case vm.MovedFrom == "":
 			return fmt.Errorf("%s has no old copy elsewhere to go back to; move it with: vm move %s --to HYPERVISOR", name, name)
 		}
-		vm.Hypervisor, vm.MovedFrom = vm.MovedFrom, vm.Hypervisor
+		vm.MovingTo = vm.MovedFrom
 		return nil
 	})
 }
 
-// Arrive places a VM where its disks have been copied to.
+// Returns tells whether the VM is being taken back to its old copy.
+func (vm VM) Returns() bool { return vm.MovingTo != "" && vm.MovingTo == vm.MovedFrom }
+
+// Way is from where to where a VM is on the move; empty if it is not.
+func (vm VM) Way() (from, to string) {
+	if vm.MovingTo == "" && vm.MovedFrom != "" {
+		return vm.MovedFrom, vm.Hypervisor
+	}
+	if vm.MovingTo == "" {
+		return "", ""
+	}
+	return vm.Hypervisor, vm.MovingTo
+}
+
+// Arrive places a VM where its disks have been copied to, or are still.
 func Arrive(name, to string) Edit {
 	return Change(name, 0, func(vm *VM) error {
 		if vm.MovingTo != to {
@@ -76,9 +95,15 @@ func Arrive(name, to string) Edit {
 	})
 }
 
-// LetGo gives the old copy of a moved VM up.
-func LetGo(name string) Edit {
-	return Change(name, 0, func(vm *VM) error { vm.MovedFrom = ""; return nil })
+// LetGo gives the old copy of a moved VM up, which is on that hypervisor.
+func LetGo(name, from string) Edit {
+	return Change(name, 0, func(vm *VM) error {
+		if vm.MovedFrom != from || vm.MovingTo != "" {
+			return errors.New("the move was taken back meanwhile")
+		}
+		vm.MovedFrom = ""
+		return nil
+	})
 }
 
 // checkMoves keeps what a move relies on as it is while it lasts, and refuses one
@@ -102,12 +127,11 @@ func checkMoves(before, after *State) error {
 			continue
 		}
 		arrives := old.MovingTo != "" && vm.Hypervisor == old.MovingTo && vm.MovedFrom == old.Hypervisor && vm.MovingTo == ""
-		returns := old.MovedFrom != "" && vm.Hypervisor == old.MovedFrom && vm.MovedFrom == old.Hypervisor && vm.MovingTo == ""
-		stays := vm.Hypervisor == old.Hypervisor && (vm.MovedFrom == old.MovedFrom || vm.MovedFrom == "") && (vm.MovingTo == old.MovingTo || vm.MovingTo == "")
+		stays := vm.Hypervisor == old.Hypervisor && (vm.MovedFrom == old.MovedFrom || vm.MovedFrom == "") && (vm.MovingTo == old.MovingTo || vm.MovingTo == "" || vm.Returns())
 		same := vm.Name == old.Name && vm.Rebuild == old.Rebuild && (vm.ExtraDiskGiB > 0) == (old.ExtraDiskGiB > 0) && vm.Pool() == old.Pool()
-		if !same || !arrives && !stays && !returns {
+		if !same || !arrives && !stays {
 			way := "--cancel"
-			if old.MovedFrom != "" {
+			if old.MovingTo == "" {
 				way = "--back"
 			}
 			errs = append(errs, fmt.Errorf("VM %q is being moved: its name, its place and its disks can be changed once it is up again, or after: vm move %s %s", name, name, way))
@@ -169,6 +193,7 @@ func (m MoveStatus) Over() bool { return m.Phase == MoveDone || m.Phase == MoveC
 // MoveSeen is what is known of a move under way.
 type MoveSeen struct {
 	From, To HypervisorStatus
+	Reported bool      // the agent of From has said what guests there are
 	Copying  bool      // the disks are being copied
 	Copied   bool      // all of them, since the guest went off
 	Failures int       // of the copying, in a row
@@ -190,7 +215,10 @@ const moveTries = 5
 // NextMove decides what is to be done about the move of a VM, and what phase it
 // is in; note says what is waited for.
 func NextMove(vm VM, seen MoveSeen, now time.Time) (act, phase, note string) {
-	if vm.MovedFrom != "" {
+	switch {
+	case vm.Returns():
+		return nextReturn(vm, seen, now)
+	case vm.MovedFrom != "":
 		return nextArrival(vm, seen)
 	}
 	guest, there := seen.From.Guest(vm.ID)
@@ -203,8 +231,8 @@ func NextMove(vm VM, seen MoveSeen, now time.Time) (act, phase, note string) {
 		return MoveGiveUp, MoveCancelled, ""
 	case seen.From.Agent != AgentOnline:
 		return MoveNothing, MoveWaiting, "for the agent of " + vm.Hypervisor
-	case there && guest.State != GuestStopped && guest.State != GuestCrashed:
-		return MoveNothing, MoveStopping, "for the guest to go down"
+	case there && guest.On():
+		return MoveNothing, MoveStopping, goesDown(vm.Hypervisor, seen.From)
 	case seen.From.DesiredDigest != seen.From.AppliedDigest || seen.From.Run != 0:
 		return MoveNothing, MoveStopping, "for " + vm.Hypervisor + " to be in sync"
 	case seen.To.Agent != AgentOnline:
@@ -213,6 +241,39 @@ func NextMove(vm VM, seen MoveSeen, now time.Time) (act, phase, note string) {
 		return MoveNothing, MoveWaiting, "before another try"
 	}
 	return MoveCopy, MoveCopying, ""
+}
+
+// goesDown is what is waited for where the guest is on.
+func goesDown(hypervisor string, st HypervisorStatus) string {
+	switch st.Phase {
+	case PhaseHeld:
+		return "for the guest to go down: " + hypervisor + " is held"
+	case PhaseWaiting:
+		return fmt.Sprintf("for the guest to go down: run %d of %s waits for approval", st.Run, hypervisor)
+	}
+	return "for the guest to go down"
+}
+
+// awayTime is how long an agent that is away is waited for, to say whether a guest
+// is off that is wanted elsewhere. It is back sooner where only it, or the server,
+// was restarted.
+const awayTime = 30 * time.Second
+
+// nextReturn decides about a VM that is being taken back: it must be off where it
+// is before it is started where it was, unless nobody can tell.
+func nextReturn(vm VM, seen MoveSeen, now time.Time) (act, phase, note string) {
+	guest, there := seen.From.Guest(vm.ID)
+	switch from := seen.From; {
+	case from.Agent != AgentOnline && !now.Before(from.AgentSince.Add(awayTime)):
+		return MoveArrive, MoveArriving, ""
+	case from.Agent != AgentOnline, !seen.Reported:
+		return MoveNothing, MoveStopping, "for the agent of " + vm.Hypervisor + " to say that the guest is off"
+	case there && guest.On():
+		return MoveNothing, MoveStopping, goesDown(vm.Hypervisor, from)
+	case from.Run != 0 && from.Phase != PhaseWaiting: // it may be starting the guest
+		return MoveNothing, MoveStopping, fmt.Sprintf("for run %d of %s to end", from.Run, vm.Hypervisor)
+	}
+	return MoveArrive, MoveArriving, ""
 }
 
 // nextArrival decides after the VM has its new place.

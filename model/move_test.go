@@ -24,6 +24,17 @@ func TestNextMove(t *testing.T) {
 	stopped.Running = false
 	arrivedStopped := arrived
 	arrivedStopped.Running = false
+	returns := arrived
+	returns.MovingTo = "pad"
+	applying, waiting := online(), online(guest(GuestRunning))
+	applying.Run, applying.Phase = 7, PhaseApplying
+	waiting.Run, waiting.Phase = 7, PhaseWaiting
+	unborn := online()
+	unborn.Run, unborn.Phase = 7, PhaseWaiting
+	failing := online()
+	failing.DesiredDigest, failing.Phase = "b", PhaseRetrying
+	lost, dead := off, off
+	lost.AgentSince, dead.AgentSince = now.Add(time.Second-awayTime), now.Add(-awayTime)
 	tests := []struct {
 		name       string
 		vm         VM
@@ -51,6 +62,16 @@ func TestNextMove(t *testing.T) {
 		{"arrived, the run goes on", arrived, MoveSeen{From: online(), To: HypervisorStatus{Agent: AgentOnline, Run: 3, Guests: []Guest{guest(GuestRunning)}}}, MoveNothing, MoveArriving},
 		{"arrived and away", arrived, MoveSeen{From: online(), To: off}, MoveNothing, MoveArriving},
 		{"up", arrived, MoveSeen{From: off, To: online(guest(GuestRunning))}, MoveLetGo, MoveReleasing},
+		{"taken back, it runs", returns, MoveSeen{From: online(guest(GuestRunning)), To: online(), Reported: true}, MoveNothing, MoveStopping},
+		{"taken back, it goes down", returns, MoveSeen{From: online(guest(GuestStopping)), To: online(), Reported: true}, MoveNothing, MoveStopping},
+		{"taken back, and that must be approved", returns, MoveSeen{From: waiting, To: online(), Reported: true}, MoveNothing, MoveStopping},
+		{"taken back, it may be just being started", returns, MoveSeen{From: applying, To: online(), Reported: true}, MoveNothing, MoveStopping},
+		{"taken back, it is off", returns, MoveSeen{From: online(guest(GuestStopped)), To: off, Reported: true}, MoveArrive, MoveArriving},
+		{"taken back, it was never started", returns, MoveSeen{From: unborn, To: online(), Reported: true}, MoveArrive, MoveArriving},
+		{"taken back, as it cannot be made there", returns, MoveSeen{From: failing, To: online(), Reported: true}, MoveArrive, MoveArriving},
+		{"taken back, and nobody has said yet what runs there", returns, MoveSeen{From: online(), To: online()}, MoveNothing, MoveStopping},
+		{"taken back, and the agent there was just lost", returns, MoveSeen{From: lost, To: online(), Reported: true}, MoveNothing, MoveStopping},
+		{"taken back, and nobody can tell", returns, MoveSeen{From: dead, To: online()}, MoveArrive, MoveArriving},
 		{"there, as it is wanted stopped", arrivedStopped, MoveSeen{From: off, To: online(guest(GuestStopped))}, MoveLetGo, MoveReleasing},
 	}
 	for _, tt := range tests {
@@ -123,7 +144,7 @@ func TestMoveLosesNothing(t *testing.T) {
 	if p := Placements(s, "desk", nil); len(p) != 1 || !p[0].Domain || !p[0].Running || !p[0].Protected {
 		t.Errorf("the new place: %+v", p)
 	}
-	gone := step("let go", LetGo("web"))
+	gone := step("let go", LetGo("web", "pad"))
 	if len(gone) != 1 || gone[0].Hypervisor != "pad" || len(gone[0].DisksLost) != 1 || !strings.Contains(gone[0].Note, "old copy") {
 		t.Errorf("let go: %+v", gone)
 	}
@@ -163,6 +184,26 @@ func TestTakeBack(t *testing.T) {
 		t.Errorf("by an edit: %v", err)
 	}
 	impacts, err := do(TakeBack("web"))
+	if err != nil || len(impacts) != 1 || impacts[0].Hypervisor != "desk" || impacts[0].Action != ActionStop ||
+		!strings.HasSuffix(impacts[0].String(), "goes back to pad, to the disks that it left there, and is started there") {
+		t.Fatalf("%v: %+v", err, impacts)
+	}
+	if p := Placements(s, "pad", kept["pad"]); len(p) != 1 || !p[0].Copy || p[0].Domain {
+		t.Errorf("where it was, before it is off: %+v", p)
+	}
+	for want, edit := range map[string]Edit{"being taken back to pad already": TakeBack("web"), "was taken back meanwhile": LetGo("web", "pad")} {
+		if _, err := do(edit); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+	left, err := do(CancelMove("web"))
+	if err != nil || len(left) != 1 || left[0].Action != ActionStart {
+		t.Errorf("it stays where it is: %v, %+v", err, left)
+	}
+	if _, err := do(TakeBack("web")); err != nil {
+		t.Fatal(err)
+	}
+	impacts, err = do(Arrive("web", "pad"))
 	if err != nil || len(impacts) != 2 || impacts[0].Action != ActionRemove || impacts[1].Action != ActionCreate || !strings.Contains(impacts[1].String(), "on the disks that were kept") {
 		t.Fatalf("%v: %+v", err, impacts)
 	}
@@ -174,7 +215,10 @@ func TestTakeBack(t *testing.T) {
 	if p := Placements(s, "pad", kept["pad"]); len(p) != 1 || p[0].Copy || !p[0].Domain || !p[0].Protected {
 		t.Errorf("where it was: %+v", p)
 	}
-	gone, err := do(LetGo("web"))
+	if _, err := do(LetGo("web", "pad")); err == nil {
+		t.Error("the old copy goes that is its disk again")
+	}
+	gone, err := do(LetGo("web", "desk"))
 	if err != nil || len(gone) != 1 || gone[0].Hypervisor != "desk" || len(gone[0].DisksLost) != 1 {
 		t.Errorf("let go: %v %+v", err, gone)
 	}

@@ -80,7 +80,7 @@ type VM struct {
 	Rebuild      int      `json:"rebuild"`     // counts rebuilds; a new number means a new root disk
 	// A move with its disks: MovingTo is where they are copied to while the guest
 	// is off, MovedFrom where the old copy is until the guest is up at the new
-	// place. See [MoveTo].
+	// place. Both are the same while it is taken back. See [MoveTo].
 	MovingTo  string `json:"moving_to,omitempty"`
 	MovedFrom string `json:"moved_from,omitempty"`
 	Meta

@@ -35,13 +35,14 @@ func placements(s *State, hypervisor string, vms []VM, kept map[Disk]bool, lab s
 			Domain:  vm.Enabled && slices.Contains(vm.Profiles, active),
 			Running: vm.Running, Protected: vm.Protected,
 			MemoryMiB: vm.MemoryMiB, CPUs: vm.CPUs, NICs: vm.NICs, Rebuild: vm.Rebuild,
-			Image: s.Images[vm.Image].Source(), DiskGiB: vm.DiskGiB, Moving: vm.MovingTo,
+			Image: s.Images[vm.Image].Source(), DiskGiB: vm.DiskGiB, Moving: vm.MovingTo, Back: vm.Returns(),
 		}
 		if vm.MovingTo != "" {
 			p.Running = false
 		}
 		if vm.Hypervisor != hypervisor { // the old copy of a VM that was moved
 			p.Domain, p.Running, p.Protected, p.Copy = false, false, false, true
+			p.Moving, p.Back = "", false
 		}
 		p.Root = p.Domain || kept[Disk{vm.ID, DiskRoot}]
 		p.Extra = vm.ExtraDiskGiB > 0 && (p.Domain || kept[Disk{vm.ID, DiskExtra}])

@@ -16,7 +16,7 @@ func (i Impact) String() string { return i.sentence(i.verb(), i.lost()) }
 // lose its root disk".
 func (i Impact) Would() string {
 	if i.moves() {
-		return i.VM + " would " + strings.NewReplacer("moves to ", "move to ", ", and stays", ", and stay").Replace(i.Note)
+		return i.VM + " would " + strings.NewReplacer("moves to ", "move to ", "goes back to ", "go back to ", ", and stays", ", and stay").Replace(i.Note)
 	}
 	verb := i.verb()
 	if rest, ok := strings.CutPrefix(verb, "is "); ok {

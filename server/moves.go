@@ -94,10 +94,7 @@ func (m *moves) one(vm model.VM) *move {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	one := m.all[vm.ID]
-	from, to := vm.Hypervisor, vm.MovingTo
-	if vm.MovedFrom != "" {
-		from, to = vm.MovedFrom, vm.Hypervisor
-	}
+	from, to := vm.Way()
 	if one == nil || one.status.Over() || one.status.From != from { // else it was taken back
 		one = &move{status: model.MoveStatus{VM: vm.Name, From: from, To: to, Since: time.Now().UTC()}}
 		m.all[vm.ID] = one
@@ -111,6 +108,9 @@ func (m *moves) step(ctx context.Context, vm model.VM) {
 	seen := one.seen
 	m.mu.Unlock()
 	seen.From, seen.To = m.s.observed.hypervisor(one.status.From), m.s.observed.hypervisor(one.status.To)
+	if conn := m.s.agents.get(one.status.From); conn != nil {
+		seen.Reported = conn.running.Load() >= 0
+	}
 	act, phase, note := model.NextMove(vm, seen, time.Now())
 	m.update(vm.ID, func(st *model.MoveStatus) { st.Phase, st.Note = phase, note })
 	var err error
@@ -118,9 +118,9 @@ func (m *moves) step(ctx context.Context, vm model.VM) {
 	case model.MoveCopy:
 		m.copy(ctx, vm, one)
 	case model.MoveArrive:
-		err = m.commit("moved: its disks are on "+vm.MovingTo, model.Arrive(vm.Name, vm.MovingTo))
+		err = m.commit(arrival(vm, seen), model.Arrive(vm.Name, vm.MovingTo))
 	case model.MoveLetGo:
-		if err = m.commit("moved: it is up on "+vm.Hypervisor, model.LetGo(vm.Name)); err == nil {
+		if err = m.commit("moved: it is up on "+vm.Hypervisor, model.LetGo(vm.Name, vm.MovedFrom)); err == nil {
 			m.ended(vm.ID, model.MoveDone, "")
 		}
 	case model.MoveGiveUp:
@@ -133,6 +133,17 @@ func (m *moves) step(ctx context.Context, vm model.VM) {
 		m.s.log.Error("moving", "vm", vm.Name, "error", err)
 		m.update(vm.ID, func(st *model.MoveStatus) { st.Error = err.Error() })
 	}
+}
+
+// arrival is what the history says of a VM's getting its new place.
+func arrival(vm model.VM, seen model.MoveSeen) string {
+	switch {
+	case !vm.Returns():
+		return "moved: its disks are on " + vm.MovingTo
+	case seen.From.Agent != model.AgentOnline:
+		return "taken back although the agent of " + vm.Hypervisor + " is away: its guest may run there, too, until that is back"
+	}
+	return "taken back: its guest is off on " + vm.Hypervisor
 }
 
 func (m *moves) commit(via string, edit model.Edit) error {

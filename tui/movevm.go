@@ -60,12 +60,15 @@ func moveBack(a *app, vm *vmRow) tea.Cmd {
 			lines: []line{text(inkText, vm.Name+" is on its way from "+vm.Hypervisor+" to "+vm.MovingTo+". It stays where it is, with its disks as they are.")},
 		})
 	}
+	lines := []line{
+		text(inkText, vm.Name+" has been moved to "+vm.Hypervisor+" and is not known to be up there yet. Its old disks are on "+vm.MovedFrom+" still."),
+		text(inkWarn, "What it has written on "+vm.Hypervisor+" since it arrived is lost once it is up on "+vm.MovedFrom+" again."),
+	}
+	if a.cache.status.Hypervisors[vm.Hypervisor].Agent != model.AgentOnline {
+		lines = append(lines, text(inkWarn, "The agent of "+vm.Hypervisor+" is away: the guest may run there, too, until that is back."))
+	}
 	return a.propose(change{
-		title: "Take " + vm.Name + " back to " + vm.MovedFrom, verb: "take it back", least: stops, edit: model.TakeBack(vm.Name),
-		lines: []line{
-			text(inkText, vm.Name+" has been moved to "+vm.Hypervisor+" and is not known to be up there yet. Its old disks are on "+vm.MovedFrom+" still."),
-			text(inkWarn, "What it has written on "+vm.Hypervisor+" since it arrived is lost once it is up on "+vm.MovedFrom+" again."),
-		},
+		title: "Take " + vm.Name + " back to " + vm.MovedFrom, verb: "take it back", least: stops, edit: model.TakeBack(vm.Name), lines: lines,
 	})
 }
 

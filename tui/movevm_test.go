@@ -37,7 +37,7 @@ func TestMoveIsGivenUp(t *testing.T) {
 	d.see("Take db back to thinkpad?", "since it arrived is lost")
 	d.press("y")
 	d.see("Take db back to thinkpad, revision 12")
-	if vm := lab.State().VMs["db"]; vm.Hypervisor != "thinkpad" || vm.MovedFrom != "nuc" {
+	if vm := lab.State().VMs["db"]; vm.Hypervisor != "nuc" || !vm.Returns() {
 		t.Errorf("%+v", vm)
 	}
 }

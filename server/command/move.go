@@ -23,7 +23,8 @@ was. A protected VM may be moved, as nothing of it is lost.
 
 The move is followed to its end unless --detach is given; Ctrl-C stops following
 and not the move, which --cancel does as long as the disks are being copied. A guest
-that does not come up at its new place is taken back to the old copy with --back.`,
+that does not come up at its new place is taken back to the old copy with --back:
+it is shut down there first, so that it never runs twice.`,
 		Example:           "vm move web --to desktop\nvm move web --cancel\nvm move web --back",
 		Args:              exactly("NAME"),
 		ValidArgsFunction: s.nameArgs(model.KindVM, false),
@@ -61,9 +62,12 @@ that does not come up at its new place is taken back to the old copy with --back
 // takeBack returns a VM to where it was moved from.
 func (s *session) takeBack(ctx context.Context, opts options, name string, detach bool) error {
 	vm := s.state().VMs[name]
+	ask := []string{fmt.Sprintf("%s: what %s has written there since it arrived would be lost once it is up on %s again", vm.Hypervisor, name, vm.MovedFrom)}
+	if s.observed().Hypervisors[vm.Hypervisor].Agent != model.AgentOnline {
+		ask = append(ask, fmt.Sprintf("%s: its agent is away, so that the guest may run there, too, until that is back", vm.Hypervisor))
+	}
 	return s.commit(ctx, opts, change{
-		edit: model.TakeBack(name), done: fmt.Sprintf("VM %s is taken back to %s", name, vm.MovedFrom),
-		ask:  []string{fmt.Sprintf("%s: what %s has written there since it arrived would be lost once it is up on %s again", vm.Hypervisor, name, vm.MovedFrom)},
+		edit: model.TakeBack(name), done: fmt.Sprintf("VM %s is taken back to %s", name, vm.MovedFrom), ask: ask,
 		then: s.following(ctx, name, vm.MovedFrom, detach),
 	})
 }
@@ -102,7 +106,7 @@ func (s *session) awaitMove(ctx context.Context, id, to string) error {
 		case <-ctx.Done():
 			s.tellMove(&last, "")
 			s.notef("the move goes on; vm show %s tells how far it is", clean(vm.Name))
-			if vm.MovedFrom != "" {
+			if vm.MovedFrom != "" && !vm.Returns() {
 				s.notef("vm move %s --back returns it to %s", clean(vm.Name), clean(vm.MovedFrom))
 			}
 			return context.Cause(ctx)

@@ -136,12 +136,15 @@ func vmDetail(s *session, st *model.State, vm model.VM) []pair {
 		{"name", cell{text: vm.Name}},
 		{"state", s.goingCell(st, vm)},
 	}
-	if vm.MovingTo != "" || vm.MovedFrom != "" {
+	if from, to := vm.Way(); from != "" {
 		move, way := s.observed().Moves[vm.ID], ""
-		if vm.MovedFrom != "" {
+		switch {
+		case vm.Returns():
+			way = "; vm move " + vm.Name + " --cancel leaves it there"
+		case vm.MovedFrom != "":
 			way = "; vm move " + vm.Name + " --back returns it"
 		}
-		pairs = append(pairs, pair{"moves", cell{text: or(vm.MovedFrom, vm.Hypervisor) + " to " + or(vm.MovingTo, vm.Hypervisor) + ": " + or(moveText(move, true), "about to begin") + way}})
+		pairs = append(pairs, pair{"moves", cell{text: from + " to " + to + ": " + or(moveText(move, true), "about to begin") + way}})
 	}
 	pairs = append(pairs, s.guestDetail(st, vm)...)
 	return append(pairs, []pair{
