@@ -144,7 +144,10 @@ func serve(ctx context.Context, listen, metrics, restore string, opts server.Opt
 }
 
 func listenError(listen, flag string, err error) error {
+	var address *net.AddrError
 	switch {
+	case errors.As(err, &address):
+		return local.Usage(fmt.Errorf("%s %q must be HOST:PORT, or :PORT for all addresses of this machine", flag, listen))
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%s is in use by another program: choose another with %s", listen, flag)
 	case errors.Is(err, syscall.EACCES):

@@ -164,7 +164,7 @@ func strict(raw json.RawMessage, v any) error {
 	if err := dec.Decode(v); err != nil {
 		var kind *json.UnmarshalTypeError
 		if errors.As(err, &kind) {
-			return fmt.Errorf("%s is a JSON %s and not %s", kind.Field, kind.Value, jsonKind(kind.Type.Kind()))
+			return fmt.Errorf("%s must be %s", kind.Field, jsonKind(kind.Type.Kind()))
 		}
 		return errors.New(string(bytes.TrimPrefix([]byte(err.Error()), []byte("json: "))))
 	}

@@ -175,7 +175,7 @@ func Restore(path string, from io.Reader) (Report, string, error) {
 	}
 	report, err := Check(file)
 	if err != nil {
-		return Report{}, "", fmt.Errorf("nothing is restored: %w", err)
+		return Report{}, "", unsound(err, file)
 	}
 	if err := unpack(file, filepath.Dir(path)); err != nil {
 		return Report{}, "", err

@@ -31,8 +31,12 @@ type Report struct {
 // Its error joins all that is wrong. A file that a server has open is a
 // [LockedError]: check a copy.
 func Check(path string) (Report, error) {
-	if _, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil {
 		return Report{}, err
+	}
+	if info.Size() == 0 {
+		return Report{}, &DamagedError{Path: path, Why: "it is empty"}
 	}
 	db, err := openFile(path, true)
 	if err != nil {
