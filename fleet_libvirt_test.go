@@ -3,10 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -228,52 +226,6 @@ func (f *fleet) diskGone(t *testing.T) {
 	f.defined(128, 23, 24, 0) // for those that come
 	f.inSync("fleet", time.Minute)
 	f.untouched(t, before, 22, 23)
-}
-
-// withoutLibvirtd kills libvirtd while terraform changes some VMs and makes others,
-// and starts it again: what was half made is no hindrance.
-func (f *fleet) withoutLibvirtd(t *testing.T) {
-	const pidFile = "/run/libvirtd.pid"
-	if _, err := os.Stat("/run/systemd/system"); err == nil {
-		t.Skip("libvirtd is systemd's here")
-	}
-	before := f.starts()
-	last := f.seen().LastRun
-	f.defined(136, 24, fleetSize+4, fleetOn)
-	f.eventually("the first of the new disks is made", time.Minute, func() error {
-		_, err := os.Stat(filepath.Join(f.pool, f.domain(fleetSize)))
-		return err
-	})
-	pid, err := os.ReadFile(pidFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, _ := strconv.Atoi(strings.TrimSpace(string(pid)))
-	up := func() {
-		if f.tryVirsh("version") == "" || strings.Contains(f.tryVirsh("version"), "error") {
-			_ = os.Remove(pidFile)
-			if out, err := exec.Command("libvirtd", "-d", "-p", pidFile).CombinedOutput(); err != nil {
-				t.Errorf("libvirtd: %v %s", err, out)
-			}
-		}
-	}
-	defer up()
-	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	f.eventually("the run has failed and says why", time.Minute, func() error {
-		st := f.seen()
-		if st.LastRun > last && st.Phase != "in sync" && strings.Contains(st.Error, "libvirt") {
-			t.Logf("it says: %s", st.Error)
-			return nil
-		}
-		return fmt.Errorf("%+v", st)
-	})
-	up()
-	f.inSync("fleet", 2*time.Minute)
-	f.must("vm", "remove", f.vm(30), f.vm(31), f.vm(32), f.vm(33), "--yes")
-	f.inSync("fleet", time.Minute)
-	f.untouched(t, before, 24, 25, 26, 27, 28, 29)
 }
 
 // diskFull gives one VM a disk that does not fit into its pool.

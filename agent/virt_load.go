@@ -27,7 +27,7 @@ type counted struct {
 // Load adds what guests and pools use.
 func (v *virt) Load(ctx context.Context, m wire.Manifest, load *model.Load) error {
 	const flags = uint32(libvirt.ConnectGetAllDomainsStatsActive) | uint32(libvirt.ConnectGetAllDomainsStatsNowait)
-	const types = libvirt.DomainStatsCPUTotal | libvirt.DomainStatsBalloon | libvirt.DomainStatsVCPU | libvirt.DomainStatsBlock
+	const types = libvirt.DomainStatsState | libvirt.DomainStatsCPUTotal | libvirt.DomainStatsBalloon | libvirt.DomainStatsVCPU | libvirt.DomainStatsBlock
 	for _, p := range m.Pools {
 		// Libvirt's own figures are those of the last refresh.
 		if s, err := space(p.Name, p.Path); err == nil {
@@ -41,16 +41,18 @@ func (v *virt) Load(ctx context.Context, m wire.Manifest, load *model.Load) erro
 		}
 		counts := make(map[libvirt.UUID]counted, len(all))
 		for _, d := range all {
-			s := statsOf(d.Params)
+			s, running := statsOf(d.Params), stateOf(d.Params) == model.GuestRunning
 			old, known := v.counts[d.Dom.UUID]
 			if known = known && old.run == d.Dom.ID; !known {
 				old = counted{}
-				if v.ids[d.Dom.UUID] != "" { // a guest that cannot be asked says nothing
+				if running && v.ids[d.Dom.UUID] != "" { // a guest that cannot be asked says nothing
 					_ = l.DomainSetMemoryStatsPeriod(d.Dom, balloonPeriod, libvirt.DomainMemLive)
 				}
 			}
 			c := s.count(d.Dom.ID, old, v.since[d.Dom.UUID].at)
-			counts[d.Dom.UUID] = c
+			if running { // else it is asked for its memory when it is
+				counts[d.Dom.UUID] = c
+			}
 			load.Guests[d.Dom.Name] = s.load(c.percent)
 		}
 		v.counts = counts

@@ -167,20 +167,27 @@ func (v *virt) BeforeApply(ctx context.Context, j *job, m wire.Manifest, plan *t
 		return err
 	}
 	hit := doomed(plan)
+	all = slices.DeleteFunc(all, func(d domain) bool { // others' are left alone, another lab's too
+		_, ok := vmIn(m, d.id)
+		return !ok && !slices.Contains(hit, d.id)
+	})
+	if err := v.notStuck(ctx, all); err != nil {
+		return err
+	}
 	var stop []domain
 	for _, d := range all {
-		if d.id == "" {
+		if slices.Contains(hit, d.id) {
+			if d.active() {
+				stop = append(stop, d)
+			}
 			continue
 		}
-		if slices.Contains(hit, d.id) && d.active() {
-			stop = append(stop, d)
-		}
-		if d.transient && !slices.Contains(hit, d.id) { // could not be set to start with the machine
+		if d.transient { // could not be set to start with the machine
 			if err := v.defineAgain(ctx, d); err != nil {
 				return err
 			}
 		}
-		if d.state == model.GuestPaused && !slices.Contains(hit, d.id) { // would fail the apply
+		if d.state == model.GuestPaused { // would fail the apply
 			if err := v.start(ctx, d); err != nil {
 				j.warn("%s is paused: %v", d.Name, err)
 			}
