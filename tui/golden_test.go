@@ -109,7 +109,7 @@ func TestScreens(t *testing.T) {
 		{"log", "6 enter F"},
 		{"log-find", "6 enter / c r e a t e"},
 		{"invite", "g a i"},
-		{"invited", "home down J"},
+		{"invited", "home down J down down"},
 		{"filtered", "2 / s t a t e : r u n"},
 		{"nothing-matches", "2 / q q enter"},
 		{"empty", ""},

@@ -39,10 +39,15 @@ func invite(a *app, name string) tea.Cmd {
 type invited struct {
 	name, command string
 	expires       time.Time
+	top           int // scrolled
 }
 
 func (m *invited) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
+	case "up", "pgup":
+		m.top = max(m.top-1, 0)
+	case "down", "pgdown":
+		m.top++
 	case "y", "c":
 		a.overlay = nil
 		return a.copy(copied{label: "the command", text: m.command})
@@ -54,8 +59,8 @@ func (m *invited) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 
 func (m *invited) paste(*app, string) {}
 
-func (m *invited) draw(a *app, w, _ int) (string, []line, ink) {
+func (m *invited) draw(a *app, w, h int) (string, []line, ink) {
 	body := append(wrapped(inkText, "On "+m.name+", once, until "+moment(a.now, m.expires)+"; it is not shown again:", w, 0), nil)
 	body = append(body, wrapped(inkName, m.command, w, 0)...)
-	return "Invited", append(body, nil, line{{"y", inkKey}, {" copy it   ", inkText}, {"esc", inkKey}, {" close", inkDim}}), inkRule
+	return "Invited", append(window(body, &m.top, h-2), nil, line{{"y", inkKey}, {" copy it   ", inkText}, {"esc", inkKey}, {" close", inkDim}}), inkRule
 }

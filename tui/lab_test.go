@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (l *fakeLab) Invite(_ context.Context, _, hypervisor, _ string) (string, ti
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.orders = append(l.orders, "invite "+hypervisor)
-	return "homelab-join-TOKEN", noon.Add(time.Hour), l.refuse
+	return "homelab-join-" + strings.Repeat("eyJhIjoiMTI3LjAuMC4xO", 9), noon.Add(time.Hour), l.refuse
 }
 
 func (l *fakeLab) Revoke(_ context.Context, _, hypervisor string) error {
