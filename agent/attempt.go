@@ -125,8 +125,12 @@ func (t *attempt) plan() (*tfjson.Plan, error) {
 
 // terraformPlan runs terraform plan, again if it hangs.
 func (t *attempt) terraformPlan() error {
+	targets, err := t.targets()
+	if err != nil {
+		return err
+	}
 	for try := 1; ; try++ {
-		cmd, err := t.a.tf.Plan(t.dir, t.vars, len(t.manifest.VMs))
+		cmd, err := t.a.tf.Plan(t.dir, t.vars, len(t.manifest.VMs), targets)
 		if err != nil {
 			return err
 		}

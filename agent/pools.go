@@ -15,25 +15,26 @@ import (
 )
 
 // pools makes and starts the pools of a config and refreshes them: files that
-// came or went behind libvirt's back would break terraform's refresh. A pool
-// that cannot be had breaks only the VMs that use it.
-func (v *virt) pools(ctx context.Context, j teller, m wire.Manifest) error {
+// came or went behind libvirt's back would break terraform's refresh. It returns
+// the pools that cannot be had, which break only the VMs that use them.
+func (v *virt) pools(ctx context.Context, j teller, m wire.Manifest) (missing map[string]error, err error) {
 	v.poolsMu.Lock()
 	defer v.poolsMu.Unlock()
+	missing = map[string]error{}
 	for _, p := range m.Pools {
 		made, err := v.pool(ctx, p)
 		switch {
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		case err != nil && p.Name == defaultPool:
-			return fmt.Errorf("pool %q: %w", p.Name, err)
+			return nil, fmt.Errorf("pool %q: %w", p.Name, err)
 		case err != nil:
-			j.warn("pool %q: %v", p.Name, err)
+			missing[p.Name] = err
 		case made:
 			j.say("made pool %q in %s", p.Name, p.Path)
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 // teller is where it is told what was done: to a run, or the agent's log.
@@ -55,8 +56,12 @@ func (a *agent) raisePools(ctx context.Context) {
 	if m == nil || m.Platform != model.PlatformLibvirt {
 		return
 	}
-	if err := a.virt.pools(ctx, logTeller{a.log}, *m); err != nil && ctx.Err() == nil {
+	missing, err := a.virt.pools(ctx, logTeller{a.log}, *m)
+	if err != nil && ctx.Err() == nil {
 		a.log.Warn("the pools are not all there", "error", err)
+	}
+	for name, err := range missing {
+		a.log.Warn("a pool is not there", "pool", name, "error", err)
 	}
 }
 

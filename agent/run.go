@@ -52,7 +52,8 @@ type job struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	a      *agent
-	flaws  []error // that let the run fail in the end; its own goroutine's
+	flaws  []error         // that let the run fail in the end; its own goroutine's
+	out    map[string]bool // IDs of VMs that it leaves as they are; its own goroutine's
 
 	mu       sync.Mutex
 	state    model.RunState

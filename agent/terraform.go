@@ -210,10 +210,15 @@ type command struct {
 // errHung says that a command was killed because it did not come to an end.
 var errHung = errors.New("terraform hung and was killed")
 
-// Plan starts a plan of the config in dir.
-func (t *terraform) Plan(dir string, vars map[string]string, vms int) (*command, error) {
+// Plan starts a plan of the config in dir, or of only those of its resources that
+// are targets.
+func (t *terraform) Plan(dir string, vars map[string]string, vms int, targets []string) (*command, error) {
 	_ = t.f.forget(planFile)
-	p, err := startProcess(t.f, dir, t.env(vars), t.bin, "plan", "-json", "-input=false", "-lock-timeout="+lockTime.String(), "-out="+t.f.path(planFile))
+	args := []string{"plan", "-json", "-input=false", "-lock-timeout=" + lockTime.String(), "-out=" + t.f.path(planFile)}
+	for _, address := range targets {
+		args = append(args, "-target="+address)
+	}
+	p, err := startProcess(t.f, dir, t.env(vars), t.bin, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -23,9 +23,11 @@ func (v *virt) Prepare(ctx context.Context, j *job, m wire.Manifest) (map[string
 		return nil, err
 	}
 	v.givenUp(j, m)
-	if err := v.pools(ctx, j, m); err != nil {
+	missing, err := v.pools(ctx, j, m)
+	if err != nil {
 		return nil, err
 	}
+	j.leaveOut(m, missing)
 	if err := v.network(ctx, j, m); err != nil {
 		return nil, err
 	}

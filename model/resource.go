@@ -23,6 +23,18 @@ func ResourceName(id, part string) string {
 	return resourcePrefix + id + "_" + part
 }
 
+// Addresses are those that the resources of a VM can have on libvirt.
+func Addresses(id string) []string {
+	var all []string
+	for part, kind := range map[string]string{
+		PartDomain: "libvirt_domain", PartRoot: "libvirt_volume", PartExtra: "libvirt_volume", PartSeed: "libvirt_volume",
+		PartNICs: "terraform_data", PartRebuild: "terraform_data",
+	} {
+		all = append(all, kind+"."+ResourceName(id, part))
+	}
+	return all
+}
+
 // ParseResource finds the VM and the part that a terraform address names. It
 // reads libvirt's resources and the sandbox's, whose terraform_data resources
 // have the same names.
