@@ -75,7 +75,46 @@ func TestLibvirtMove(t *testing.T) {
 	if runs := b.must("run", "list"); strings.Contains(runs, string(model.RunFailed)) {
 		t.Errorf("a run failed:\n%s", runs)
 	}
+	b.takenBack(t, there)
 	b.must("vm", "unprotect", "web", "--yes")
+}
+
+// takenBack has a guest taken back that is up at its new place: it is shut down
+// there before it is started where it was. A VM that cannot be made there keeps the
+// old copy from being let go.
+func (b *bench) takenBack(t *testing.T, there *bench) {
+	t.Cleanup(func() { b.tryVirsh("pool-undefine", "nowhere") })
+	b.must("pool", "add", "movefrom", "nowhere", "--path", "/dev/null/pool")
+	b.must("vm", "add", "broken", "--hypervisor", "movefrom", "--image", "moveguest", "--memory", "160MiB", "--running=false", "--extra-disk", "1GiB", "--extra-pool", "nowhere")
+	b.must("vm", "move", "web", "--to", "movefrom", "--yes", "--detach")
+	up := func(b *bench, domain string) error {
+		if s := b.tryVirsh("domstate", domain); s != "running" {
+			return errors.New(s)
+		}
+		return nil
+	}
+	b.eventually("it is up at its new place", 2*time.Minute, func() error { return up(b, "web_on_movefrom") })
+	if g := b.console("web_on_movefrom"); g.boots != "4" {
+		t.Fatalf("at its new place: %+v", g)
+	}
+	b.must("vm", "move", "web", "--back", "--yes", "--detach")
+	b.eventually("it is up where it was", 2*time.Minute, func() error {
+		err := up(there, "web_on_moveto")
+		if err == nil && up(b, "web_on_movefrom") == nil {
+			t.Fatal("it runs at both places")
+		}
+		return err
+	})
+	if out := b.must("history", "--limit", "5"); !strings.Contains(out, "taken back: its guest is off on movefrom") {
+		t.Errorf("history:\n%s", out)
+	}
+	if g := there.console("web_on_moveto"); g.boots != "4" { // on the disks that it had left
+		t.Fatalf("taken back: %+v", g)
+	}
+	b.must("vm", "remove", "broken", "--yes")
+	b.must("pool", "remove", "movefrom", "nowhere")
+	b.inSync("movefrom", time.Minute)
+	b.inSync("moveto", time.Minute)
 }
 
 // another is a second machine for the same lab: a libvirt in a mount namespace, with
