@@ -218,6 +218,9 @@ func await(ctx context.Context, w *model.Watcher) error {
 func (l *log) followHypervisor(ctx context.Context, name string) error {
 	w := l.s.lab.Watch()
 	defer w.Close()
+	if _, ok := l.s.runAfter(name, 0); !ok {
+		l.s.notef("%s has had no run yet: waiting for one", clean(name))
+	}
 	var last uint64
 	for {
 		if id, ok := l.s.runAfter(name, last); ok {
