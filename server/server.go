@@ -122,19 +122,15 @@ func New(opts Options) (*Server, error) {
 		},
 		turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
-	s.audit = newAudit(st, s.log)
-	s.identities = &identities{store: st}
-	s.live = newLive()
-	s.observed = newObserved(st, time.Now())
+	s.audit, s.identities = newAudit(st, s.log), &identities{store: st}
+	s.live, s.observed = newLive(), newObserved(st, time.Now())
 	s.editors.hub = st.Hub()
 	s.agents = newAgents(s)
 	s.moves = newMoves(s)
 	s.consoles = console.New(s.agents.openConsole)
 	s.binaries = &binaries{dir: filepath.Join(opts.Data, "binaries")}
 	s.ingest = newIngest(st, s.runEnded)
-	s.meters = newMeters(s)
-	s.loads = newLoads(s)
-	s.told = newTold(s)
+	s.meters, s.loads, s.told = newMeters(s), newLoads(s), newTold(s)
 	s.outlets = newOutlets(s)
 	s.storage = newStorage(s)
 	s.minions = newMinions(st, s.log)
