@@ -13,7 +13,8 @@ import (
 
 // bulk is one thing done to several rows at once, as one change.
 type bulk struct {
-	verb  string // "Stop": the title of the question
+	verb  string // "Stop": the title of the question, before what it is about
+	to    string // and after that
 	yes   string // what y does: "stop them"
 	thing string // "VM"
 	state string // what is said of those that are so already: "stopped"
@@ -38,7 +39,7 @@ func (b bulk) run(a *app) tea.Cmd {
 		return a.say(inkDim, signNone, "already "+b.state+": "+sentence(so))
 	}
 	c := change{
-		title: b.verb + " " + todo[0], verb: b.yes, name: todo[0], lines: slices.Clone(b.lines), least: b.least,
+		title: b.verb + " " + todo[0] + b.to, verb: b.yes, name: todo[0], lines: slices.Clone(b.lines), least: b.least,
 		edit: b.edit(todo), after: b.list.unmark,
 	}
 	for _, why := range refused {
@@ -49,7 +50,7 @@ func (b bulk) run(a *app) tea.Cmd {
 	}
 	if len(todo) > 1 {
 		c.name = count(len(todo), b.thing)
-		c.title = b.verb + " " + c.name
+		c.title = b.verb + " " + c.name + b.to
 	}
 	if len(so) > 0 {
 		c.noted = "already " + b.state + ": " + sentence(so)

@@ -31,7 +31,7 @@ func moveVMs(a *app, rows []*vmRow, marks *list) tea.Cmd {
 		going := slices.DeleteFunc(slices.Clone(rows), func(vm *vmRow) bool { return vm.Hypervisor == r.Name })
 		options = append(options, option{label: r.Name, note: roomFor(r, going), do: func(a *app) tea.Cmd {
 			return bulk{
-				verb: "Move to " + r.Name + ":", yes: plural(len(going), "move it", "move them"), thing: "VM", state: "on " + r.Name,
+				verb: "Move", to: " to " + r.Name, yes: plural(len(going), "move it", "move them"), thing: "VM", state: "on " + r.Name,
 				names: names, least: stops, list: marks, lines: moveLines(going, carried),
 				so: func(name string) bool { return on[name] == r.Name },
 				edit: func(names []string) model.Edit {

@@ -52,5 +52,5 @@ func TestMoveOfSeveral(t *testing.T) {
 	d.press("2", "*", "m")
 	d.see("Move 8 VMs to", "36 GiB needed", "20.5 GiB needed")
 	d.press("down", "down", "enter")
-	d.see("Move to thinkpad: 4 VMs?", "games and media are shut down", "the guests are", "dns stays stopped; its disks are copied", "backup has no domain now", "Already on thinkpad: ci, db, devenv and web.", "dns moves to thinkpad with its disks, and stays stopped")
+	d.see("Move 4 VMs to thinkpad?", "games and media are shut down", "the guests are", "dns stays stopped; its disks are copied", "backup has no domain now", "Already on thinkpad: ci, db, devenv and web.", "dns moves to thinkpad with its disks, and stays stopped")
 }

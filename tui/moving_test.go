@@ -280,7 +280,7 @@ func TestMovesSeveral(t *testing.T) {
 	d.press("m")
 	d.see("Move 2 VMs to")
 	d.press("down", "down", "enter") // nuc, pi5, thinkpad
-	d.see("Move to thinkpad: 2 VMs?", "dns is shut down, the disks are copied", "backup has no domain now")
+	d.see("Move 2 VMs to thinkpad?", "dns is shut down, the disks are copied", "backup has no domain now")
 	d.press("esc")
 	if vm := l.State().VMs["dns"]; vm.Hypervisor != "nuc" {
 		t.Errorf("dns is on %s", vm.Hypervisor)
