@@ -14,9 +14,9 @@ var (
 	keyWrap    = bind("w", "", "wrap long lines, or cut them")
 	keyStamps  = bind("t", "", "times before the lines, or none")
 	keyFind    = bind("/", "find", "find in the log; n and N for the next and the one before")
-	keyFound   = bind("n", "", "the next line that was found", "n")
+	keyFound   = bind("n", "next", "the next line that was found", "n")
 	keyFoundB  = bind("N", "", "the line that was found before", "N")
-	keyFull    = bind("F", "", "the log alone, or with the rest", "F")
+	keyFull    = bind("F", "the rest", "the log alone, or with the rest", "F")
 	keySaveLog = bind("S", "", "the command that saves the log, copied to your clipboard", "S")
 )
 
@@ -91,11 +91,11 @@ func (s *runScreen) logActions() []action {
 			a.filter = &in
 			return nil
 		}},
-		{binding: keyFound, do: next(1, 1)},
+		action{binding: keyFound, do: next(1, 1)}.only(s.log.query != ""),
 		{binding: keyFoundB, do: next(-1, -1)},
 		{binding: keyWrap, do: toggle(&s.log.cuts, true)},
 		{binding: keyStamps, do: toggle(&s.log.bare, true)},
-		{binding: keyFull, do: toggle(&s.full, false)},
+		action{binding: keyFull, do: toggle(&s.full, false)}.only(s.full),
 		{binding: keySaveLog, do: func(a *app) tea.Cmd {
 			c := runCopies(a, s.id)[0]
 			return tea.Batch(display.Write(ansi.SetSystemClipboard(c.text)), a.say(inkGood, signDone, "copied: "+c.text))

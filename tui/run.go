@@ -96,7 +96,7 @@ func (s *runScreen) actions(a *app) []action {
 			return nil
 		}}.only(s.log.free),
 		{binding: keyDiff, do: func(a *app) tea.Cmd { return a.open(&planScreen{of: s}) }},
-		{binding: keySteps, do: func(a *app) tea.Cmd {
+		{binding: keySteps, at: either(s.full, -1, 0), do: func(a *app) tea.Cmd {
 			s.noSteps = !s.noSteps
 			return nil
 		}},
