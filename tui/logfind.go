@@ -16,7 +16,7 @@ var (
 	keyFind    = bind("/", "find", "find in the log; n and N for the next and the one before")
 	keyFound   = bind("n", "next", "the next line that was found", "n")
 	keyFoundB  = bind("N", "", "the line that was found before", "N")
-	keyFull    = bind("F", "the rest", "the log alone, or with the rest", "F")
+	keyFull    = bind("F", "less", "the log alone, or with the rest", "F")
 	keySaveLog = bind("S", "", "the command that saves the log, copied to your clipboard", "S")
 )
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,24 +139,9 @@ func (a *app) statusLine() line {
 // keyLine names as many keys as fit. What is of use right now, the way back
 // and help have their place at the right end.
 func (a *app) keyLine() line {
-	var normal, now []binding
-	taken := map[string]bool{}
-	l, isList := a.top().(listed)
-	empty := isList && len(a.stack) == 1 && len(l.rows().keys) == 0 // then most keys have nothing to work on
-	for _, act := range a.top().actions(a) {
-		taken[act.keys[0]] = true
-		switch {
-		case act.short == "" || !a.may(act.need) || empty && act.show != keyNew.show:
-		case act.at == 0:
-			normal = append(normal, act.binding)
-		case act.at > 0:
-			now = append(now, act.binding)
-		}
-	}
+	normal, now := a.offered()
+	urgent := len(now)
 	_, typing := a.top().(typist)
-	if isList && !empty && !taken["/"] {
-		normal = append(normal, keyFilter)
-	}
 	switch deep := len(a.stack) > 1; {
 	case typing:
 	case deep:
@@ -165,6 +151,10 @@ func (a *app) keyLine() line {
 	default:
 		normal = append(normal, keyGo)
 		now = append(now, keyHelp, keyQuit)
+	}
+	for urgent > 0 && a.keyNames(now).size() > a.w-1 { // the way back and help stay
+		now = slices.Delete(now, urgent-1, urgent)
+		urgent--
 	}
 	end := a.keyNames(now)
 	if n := len(end); n > 0 {
@@ -180,6 +170,29 @@ func (a *app) keyLine() line {
 		}
 	}
 	return spread(keys, end, a.w)
+}
+
+// offered are the screen's own keys that the bottom line names: those that are
+// always of use, and those that are right now. On an empty screen it is only
+// what fills it.
+func (a *app) offered() (normal, now []binding) {
+	l, isList := a.top().(listed)
+	empty := isList && len(a.stack) == 1 && len(l.rows().keys) == 0
+	filters := isList && !empty
+	for _, act := range a.top().actions(a) {
+		filters = filters && act.keys[0] != keyFilter.keys[0]
+		switch {
+		case act.short == "" || !a.may(act.need) || empty && act.show != keyNew.show:
+		case act.at == 0:
+			normal = append(normal, act.binding)
+		case act.at > 0:
+			now = append(now, act.binding)
+		}
+	}
+	if filters {
+		normal = append(normal, keyFilter)
+	}
+	return normal, now
 }
 
 func (a *app) keyNames(bs []binding) line {
