@@ -126,6 +126,14 @@ func TestReviewSupersedeCancel(t *testing.T) {
 	s.send(run(5, second))
 	s.state(5, model.RunSucceeded)
 	s.state(4, model.RunSuperseded)
+
+	// So it does where nothing is desired any more, as on a hypervisor that is held.
+	order = run(6, s.offer(sandboxConfig(t, "three", idA)))
+	order.Run.Review = true
+	s.send(order)
+	s.state(6, model.RunWaiting)
+	s.send(wire.Frame{Kind: wire.KindDesired, Desired: &wire.Desired{}})
+	s.state(6, model.RunSuperseded)
 }
 
 // A plan that would take a protected VM's disk fails, under every policy and

@@ -227,11 +227,14 @@ func (r *reconciler) look(state *model.State, h model.Hypervisor, now time.Time)
 	r.tell(h)
 }
 
-// tell says which config is desired, so that the agent gives up on a plan of
-// another.
+// tell says which config is desired, so that the agent gives up on a run of another
+// that does not apply yet. While the hypervisor is held none is.
 func (r *reconciler) tell(h model.Hypervisor) {
 	digest := r.digest()
-	if r.conn == nil || r.told == digest || h.Hold {
+	if h.Hold {
+		digest = ""
+	}
+	if r.conn == nil || r.told == digest {
 		return
 	}
 	if r.conn.send(wire.Frame{Kind: wire.KindDesired, Desired: &wire.Desired{Digest: digest}}) == nil {

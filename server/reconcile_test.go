@@ -243,6 +243,21 @@ func TestHoldAndRelease(t *testing.T) {
 		t.Errorf("apply while held: %v", err)
 	}
 	l.commit(hold(false))
+	run := a.expect(wire.KindRun).Run
+
+	// A run that does not apply yet is not to go on beside the person.
+	a.record(model.Record{Run: run.ID, State: model.RunWaiting})
+	l.phase("box", model.PhaseWaiting)
+	l.commit(hold(true))
+	if d := a.expect(wire.KindDesired).Desired; d.Digest != "" {
+		t.Errorf("held in a run, the agent is told of %q", d.Digest)
+	}
+	a.finish(run.ID, model.RunSuperseded, "")
+	l.phase("box", model.PhaseHeld)
+	l.commit(hold(false))
+	if d := a.expect(wire.KindDesired).Desired; d.Digest != run.Digest {
+		t.Errorf("released, the agent is told of %q", d.Digest)
+	}
 	a.finish(a.expect(wire.KindRun).Run.ID, model.RunSucceeded, "")
 	l.phase("box", model.PhaseInSync)
 }

@@ -102,7 +102,8 @@ func holdCommand(s *session) *cobra.Command {
 	cmd := hypervisors(s).set(setting[model.Hypervisor]{
 		verb: "hold", short: "Stop all reconciling of hypervisors", done: "held",
 		long: `Stop all reconciling of hypervisors until they are released: nothing is planned or
-applied there, and their power stays as it is.`,
+applied there, and their power stays as it is. A run that applies already is finished;
+one that does not yet is given up.`,
 		apply: func(h *model.Hypervisor) { h.Hold = true },
 	})
 	cmd.Example = "hold thinkpad"
