@@ -1,5 +1,7 @@
 package tui
 
+import "slices"
+
 // column is one column of a table.
 type column struct {
 	head  string
@@ -15,27 +17,24 @@ type column struct {
 
 const gap = 2 // between columns
 
-// layout gives each column its width; 0 drops it.
+// layout gives each column its width, the ones that are needed most first; 0
+// drops it.
 func layout(cols []column, w int) []int {
 	ws := make([]int, len(cols))
-	total := -gap
-	for i, c := range cols {
-		ws[i] = max(c.w, width(c.head))
-		total += ws[i] + gap
+	byNeed := make([]int, len(cols))
+	for i := range cols {
+		byNeed[i] = i
 	}
-	for total > w {
-		worst := -1
-		for i, c := range cols {
-			if ws[i] > 0 && c.drop > 0 && (worst < 0 || c.drop > cols[worst].drop) {
-				worst = i
-			}
+	slices.SortStableFunc(byNeed, func(a, b int) int { return cols[a].drop - cols[b].drop })
+	total := -gap
+	for _, i := range byNeed {
+		if n := max(cols[i].w, width(cols[i].head)); cols[i].drop == 0 || total+gap+n <= w {
+			ws[i] = n
+			total += gap + n
 		}
-		if worst < 0 { // the first gives way
-			ws[0] = max(ws[0]-(total-w), 4)
-			break
-		}
-		total -= ws[worst] + gap
-		ws[worst] = 0
+	}
+	if total > w { // the first gives way
+		ws[0] = max(ws[0]-(total-w), 4)
 	}
 	for i, c := range cols {
 		if ws[i] > 0 {

@@ -62,7 +62,7 @@ func (s *machines) draw(a *app, w, h int) []line {
 		{head: "NAME", w: s.name},
 		{head: "ADDRESS", w: 15, drop: 6},
 		{head: "PLATFORM", w: 8, drop: 5},
-		{head: "NETWORK", w: 14, most: s.network, drop: 3},
+		{head: "NETWORK", w: min(max(s.network, 11), 22), drop: 3},
 		{head: "POLICY", w: 6, drop: 7},
 		{head: "CPUS", w: 4, drop: 4, right: true},
 		{head: "MEMORY", w: 8, right: true},

@@ -45,7 +45,7 @@ func TestSorting(t *testing.T) {
 	first := func() string { return d.a.top().(*vms).list.keys[d.a.top().(*vms).list.shown[0]] }
 	d.screen()
 	chosen, _ := d.a.top().(*vms).list.key()
-	for range 4 {
+	for range 5 {
 		d.press(">")
 	}
 	d.see("MEMORY▲")
