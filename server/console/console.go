@@ -73,7 +73,9 @@ func (c *Consoles) enter(vm model.VM, v *viewer) *console {
 		ctx, cancel := context.WithCancel(context.Background())
 		one = &console{vm: vm, typed: make(chan []byte, keepTyped), ended: make(chan struct{}), cancel: cancel}
 		c.by[vm.ID] = one
-		go c.run(ctx, one) // ends with the console, or when the last viewer has left
+		// It ends with the console, or when the last viewer has left. It begins
+		// once there is a viewer, who would miss what the guest says first.
+		defer func() { go c.run(ctx, one) }()
 	}
 	one.enter(v)
 	return one

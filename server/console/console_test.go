@@ -105,3 +105,21 @@ func TestSlowViewer(t *testing.T) {
 		t.Errorf("after the last viewer: %v", err)
 	}
 }
+
+// Who opens a console hears what the guest says first, however fast it is open.
+func TestTheFirstWordsAreHeard(t *testing.T) {
+	vm, may := model.VM{ID: "1", Name: "web", Hypervisor: "pad"}, func() error { return nil }
+	for range 2000 {
+		server, guest := net.Pipe()
+		c := New(func(context.Context, model.VM) (Channel, error) { return played{server, &bytes.Buffer{}}, nil })
+		var said, watching sync.WaitGroup
+		said.Go(func() { _, _ = io.WriteString(guest, "login: ") })
+		ctx, leave := context.WithCancel(t.Context())
+		out := newSeen()
+		watching.Go(func() { _, _ = c.Attach(ctx, vm, "ada", true, model.Terminal{Out: out}, may) })
+		out.waits("login: ")
+		leave()
+		said.Wait()
+		watching.Wait()
+	}
+}
