@@ -39,6 +39,7 @@ import (
 //	middle               starts a man in the middle at $MIDDLE
 //	middle heard N       that N clients spoke to, and how many showed a key
 func TestAccess(t *testing.T) {
+	t.Parallel() // with the other that waits most of its time
 	files, err := filepath.Glob("testdata/access/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

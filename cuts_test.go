@@ -34,6 +34,7 @@ func TestCuts(t *testing.T) {
 		t.Skip("takes minutes")
 	}
 	needTerraform(t)
+	t.Parallel() // with the other that waits most of its time
 	l := newLab(t)
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("HOMELAB_CUTS_SEED"); s != "" {
