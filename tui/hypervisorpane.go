@@ -37,7 +37,7 @@ func hypervisorPane(a *app, r *hvRow, w, h int) []line {
 func paneVM(vm *vmRow, w int) line {
 	ip, _, _ := strings.Cut(vm.IP, "/")
 	l := line{{" " + vm.guest.sign + " ", vm.guest.ink}}
-	left := w - 3 - 10 - 8
+	left := w - 1 - 3 - 10 - 8
 	if w >= 56 {
 		left -= 16
 	}
