@@ -81,7 +81,7 @@ type chaos struct {
 
 	mu   sync.Mutex
 	seen map[string]map[recordKey]string // by watcher
-	bad  []string                     // what a watcher should not have seen
+	bad  []string                        // what a watcher should not have seen
 }
 
 type recordKey struct{ run, seq uint64 }
