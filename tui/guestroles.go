@@ -44,15 +44,12 @@ func roleNames(s *model.State) []string {
 }
 
 func (s *guestRoles) actions(a *app) []action {
-	edit := keyOpen
-	edit.keys, edit.short, edit.long = []string{"enter", "e"}, "edit", "edit (also e)"
-	edit.need = model.RoleAdmin
 	name, ok := s.list.key()
 	_, own := a.cache.state.Roles[name]
 	remove := keyRemove
 	remove.long = "take away what its guests have; VMs keep the label; asks"
 	return []action{
-		{binding: edit, do: func(a *app) tea.Cmd {
+		{binding: keyOpenForm(), do: func(a *app) tea.Cmd {
 			if name, ok := s.list.key(); ok {
 				return a.open(newRoleForm(a, name))
 			}

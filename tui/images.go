@@ -41,25 +41,9 @@ func (s *images) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 }
 
 func (s *images) actions(a *app) []action {
-	edit := keyOpen
-	edit.keys, edit.short, edit.long = []string{"enter", "e"}, "edit", "edit (also e)"
-	edit.need = model.RoleAdmin
-	on := func(b binding, f func(a *app, name string) tea.Cmd) action {
-		return action{binding: b, do: func(a *app) tea.Cmd {
-			if name, ok := s.list.key(); ok {
-				return f(a, name)
-			}
-			return nil
-		}}
-	}
-	return []action{
-		on(edit, func(a *app, name string) tea.Cmd { return a.open(newImageForm(a, name)) }),
-		{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newImageForm(a, "")) }},
-		on(keyRemove, func(a *app, name string) tea.Cmd {
-			return a.propose(change{title: "Remove image " + name, verb: "remove it", least: stops, edit: model.Remove[model.Image](name)})
-		}),
-		{binding: keyPrune, do: prune},
-	}
+	return append(formEdits(&s.list, newImageForm, func(name string) change {
+		return change{title: "Remove image " + name, verb: "remove it", least: stops, edit: model.Remove[model.Image](name)}
+	}), action{binding: keyPrune, do: prune})
 }
 
 // prune asks whether what nothing uses is to be removed.

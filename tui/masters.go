@@ -31,24 +31,9 @@ func (s *masters) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 }
 
 func (s *masters) actions(*app) []action {
-	edit := keyOpen
-	edit.keys, edit.short, edit.long = []string{"enter", "e"}, "edit", "edit (also e)"
-	edit.need = model.RoleAdmin
-	on := func(b binding, f func(a *app, name string) tea.Cmd) action {
-		return action{binding: b, do: func(a *app) tea.Cmd {
-			if name, ok := s.list.key(); ok {
-				return f(a, name)
-			}
-			return nil
-		}}
-	}
-	return []action{
-		on(edit, func(a *app, name string) tea.Cmd { return a.open(newMasterForm(a, name)) }),
-		{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newMasterForm(a, "")) }},
-		on(keyRemove, func(a *app, name string) tea.Cmd {
-			return a.propose(change{title: "Remove Salt master " + name, verb: "remove it", least: stops, edit: model.Remove[model.SaltMaster](name)})
-		}),
-	}
+	return formEdits(&s.list, newMasterForm, func(name string) change {
+		return change{title: "Remove Salt master " + name, verb: "remove it", least: stops, edit: model.Remove[model.SaltMaster](name)}
+	})
 }
 
 func (s *masters) draw(a *app, w, h int) []line {

@@ -30,25 +30,10 @@ func (s *shares) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 	return nil
 }
 
-func (s *shares) actions(a *app) []action {
-	edit := keyOpen
-	edit.keys, edit.short, edit.long = []string{"enter", "e"}, "edit", "edit (also e)"
-	edit.need = model.RoleAdmin
-	on := func(b binding, f func(a *app, name string) tea.Cmd) action {
-		return action{binding: b, do: func(a *app) tea.Cmd {
-			if name, ok := s.list.key(); ok {
-				return f(a, name)
-			}
-			return nil
-		}}
-	}
-	return []action{
-		on(edit, func(a *app, name string) tea.Cmd { return a.open(newShareForm(a, name)) }),
-		{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newShareForm(a, "")) }},
-		on(keyRemove, func(a *app, name string) tea.Cmd {
-			return a.propose(change{title: "Remove share " + name, verb: "remove it", least: stops, edit: model.Remove[model.Share](name)})
-		}),
-	}
+func (s *shares) actions(*app) []action {
+	return formEdits(&s.list, newShareForm, func(name string) change {
+		return change{title: "Remove share " + name, verb: "remove it", least: stops, edit: model.Remove[model.Share](name)}
+	})
 }
 
 func (s *shares) draw(a *app, w, h int) []line {
