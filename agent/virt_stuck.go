@@ -15,7 +15,7 @@ import (
 )
 
 // startingTime is how long a guest may be about to start, with QEMU but not on.
-var startingTime = 10 * time.Second
+const startingTime = 10 * time.Second
 
 // notStuck fails if libvirt cannot let go of a guest: killed between noting that it
 // starts one and starting QEMU, it takes the guest for one that is about to start
@@ -30,18 +30,28 @@ func (v *virt) notStuck(ctx context.Context, guests []domain) error {
 		if d.state != model.GuestPaused {
 			continue
 		}
-		for starting := true; starting; {
-			var err error
-			if starting, err = v.starting(ctx, d); err != nil {
-				return err
-			}
-			if starting && pause(patience, 250*time.Millisecond) != nil {
-				errs = append(errs, v.unstick(ctx, d))
-				break
-			}
+		stuck, err := v.staysStarting(ctx, patience, d)
+		if err != nil {
+			return err
+		}
+		if stuck {
+			errs = append(errs, v.unstick(ctx, d))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// staysStarting tells whether libvirt is about to start a guest until patience ends.
+func (v *virt) staysStarting(ctx, patience context.Context, d domain) (bool, error) {
+	for {
+		starting, err := v.starting(ctx, d)
+		if err != nil || !starting {
+			return false, err
+		}
+		if pause(patience, 250*time.Millisecond) != nil {
+			return ctx.Err() == nil, context.Cause(ctx)
+		}
+	}
 }
 
 // unstick switches a guest off that seems to be about to start, if libvirt can do
