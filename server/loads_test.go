@@ -39,33 +39,37 @@ func TestLoadsAreShown(t *testing.T) {
 }
 
 func TestLoadsAreKeptByTheMinute(t *testing.T) {
-	clock := &handClock{t: time.Date(2026, 11, 23, 12, 0, 5, 0, time.UTC)}
 	l := startLab(t)
-	l.commit(model.Add(sandbox("box")))
-	l.srv.observed.update("box", func(st *model.HypervisorStatus) {
-		st.Agent = model.AgentOnline
-		st.Guests = []model.Guest{{ID: "0123456789ab", Name: "web_on_box"}, {Name: "foreign"}}
-	})
+	l.commit(withVMs("box", 1))
+	id := l.srv.store.State().VMs["vm0"].ID
+	a := l.agent(l.join("box"), wire.Hello{})
+	a.expect(wire.KindWelcome)
+	a.send(wire.Frame{Kind: wire.KindInventory, Inventory: &wire.Inventory{
+		Guests: []model.Guest{{ID: id, Name: "vm0_on_box", State: model.GuestRunning}, {Name: "foreign", State: model.GuestRunning}},
+	}})
+	eventually(t, "its guests are known", func() bool { return len(l.srv.observed.hypervisor("box").Guests) == 2 })
+
+	clock := &handClock{t: time.Date(2026, 11, 23, 12, 0, 5, 0, time.UTC)}
 	loads := newLoads(l.srv)
 	loads.now = clock.now
 	for _, cpu := range []int{10, 30, 99} { // the last is another minute's
 		l.srv.observed.setLoads(map[string]*model.Load{"box": {CPUPercent: cpu, MemoryUsedMiB: 2048, Guests: map[string]model.GuestLoad{
-			"web_on_box": {CPUPercent: cpu / 2, MemoryUsedMiB: 512}, "foreign": {CPUPercent: 1},
+			"vm0_on_box": {CPUPercent: cpu / 2, MemoryUsedMiB: 512}, "foreign": {CPUPercent: 1},
 		}}})
 		if cpu == 99 {
 			clock.add(time.Minute)
 		}
 		loads.sample()
 	}
-	box, web := model.Ref{Kind: model.KindHypervisor, Name: "box"}, model.Ref{Kind: model.KindVM, Name: "0123456789ab"}
-	got, err := l.srv.store.LoadHistory([]model.Ref{box, web}, model.SpanHour, clock.now())
+	box, vm := model.Ref{Kind: model.KindHypervisor, Name: "box"}, model.Ref{Kind: model.KindVM, Name: id}
+	got, err := l.srv.store.LoadHistory([]model.Ref{box, vm}, model.SpanHour, clock.now())
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%v, %v", err, got)
 	}
 	if p := got[box][59]; p.CPUPercent != 20 || p.MemoryMiB != 2048 {
 		t.Errorf("box %+v", p)
 	}
-	if p := got[web][59]; p.CPUPercent != 10 || p.MemoryMiB != 512 {
-		t.Errorf("web %+v", p)
+	if p := got[vm][59]; p.CPUPercent != 10 || p.MemoryMiB != 512 {
+		t.Errorf("vm0 %+v", p)
 	}
 }
