@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,17 +155,32 @@ func newRoleForm(a *app, name string) *form {
 			), role.Version, true
 		},
 		edit: func(v values, base uint64) model.Edit {
-			role := name
-			if role == "" {
-				role = v["name"]
-			}
-			return model.EditRole(role, base, func(r *model.GuestRole) error {
+			role := cmp.Or(name, v["name"])
+			edit := model.EditRole(role, base, func(r *model.GuestRole) error {
 				if packages := split(v["packages"]); !slices.Equal(packages, r.Packages) {
 					r.Packages = packages
 				}
 				r.UserData = v["user_data"]
 				return nil
 			})
+			if name != "" {
+				return edit
+			}
+			return func(s *model.State) error { return errors.Join(edit(s), hasSomething(s, role)) }
 		},
 	})
+}
+
+// hasSomething refuses to add a role with nothing of its own: that would be
+// none, and seem to have been added.
+func hasSomething(s *model.State, role string) error {
+	ref := model.Ref{Kind: model.KindRole, Name: role}
+	var errs []error
+	if role == "" {
+		errs = append(errs, &model.FieldError{Ref: ref, Field: "name", Rule: "is missing"})
+	}
+	if _, ok := s.Roles[role]; !ok {
+		errs = append(errs, &model.FieldError{Ref: ref, Field: "packages", Rule: "or user-data must be given: else it is only a label"})
+	}
+	return joined(errs)
 }

@@ -70,3 +70,16 @@ func TestUserDataThatIsWrongIsBlamed(t *testing.T) {
 	d.press("ctrl+s")
 	d.see("must be text without control characters", "2 lines")
 }
+
+// TestARoleOfNothingIsRefused: it would not be there after it was added.
+func TestARoleOfNothingIsRefused(t *testing.T) {
+	l := newLab()
+	d := drive(t, l, 80, 24)
+	d.press("g", "l", "n")
+	d.typed("cache")
+	d.press("ctrl+s")
+	d.see("not saved: packages or user-data must be given: else it is only a label")
+	d.typed("redis")
+	d.press("ctrl+s")
+	d.see("Add role cache, revision 9")
+}
