@@ -163,6 +163,9 @@ func (f *form) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 // goTo goes to a field. What is typed there first takes the place of what it
 // holds; an arrow before that edits it.
 func (f *form) goTo(at int) {
+	if at != f.at {
+		f.fields[f.at].touched = true
+	}
 	f.at = at
 	in := &f.fields[at].in
 	in.pos, in.all = len(in.runes), len(in.runes) > 0

@@ -36,9 +36,11 @@ func (f *form) draw(a *app, w, h int) []line {
 	return append(out, f.drawImpact(a, w-2, max(h-len(out), 1))...)
 }
 
-// wrong tells whether a field is to be shown as wrong: only once there was a
-// chance to fill it in.
-func (f *form) wrong(fl *field) bool { return fl.err != "" && (fl.touched || f.tried) }
+// wrong tells whether a field is to be shown as wrong: one that was empty from
+// the start only once it was left or typed in, or was to be saved.
+func (f *form) wrong(fl *field) bool {
+	return fl.err != "" && (fl.touched || f.tried || f.start[fl.key] != "")
+}
 
 // drawFields draws so many rows of fields, and says of how many more there are.
 func (f *form) drawFields(w, rows int) []line {
@@ -146,30 +148,35 @@ func (f *form) staleLines(version uint64, w int) []line {
 // impact is what saving would do, or why it cannot be done: short where there
 // are few lines for it.
 func (f *form) impact(w, h int) []line {
-	wrong := 0
+	wrong, unfilled := 0, 0
 	var rules []line
 	for i, fl := range f.fields {
-		if fl.err == "" {
-			continue
-		}
-		wrong++
-		if i != f.at || !f.wrong(fl) { // the hint says it
-			rules = append(rules, wrapped(inkBad, "   "+fl.label+" "+fl.err, w-1, 5)...)
+		switch {
+		case f.wrong(fl):
+			wrong++
+			if i != f.at { // the hint says it
+				rules = append(rules, wrapped(inkBad, "   "+fl.label+" "+fl.err, w-1, 5)...)
+			}
+		case fl.err != "":
+			unfilled++
 		}
 	}
+	notYet := either(h < 3, " not yet: ", " not work yet: ")
 	var out []line
 	switch {
-	case wrong > 0 && h < 3:
-		out = append(out, text(inkWarn, " not yet: "+count(wrong, "field")+" to put right"))
 	case wrong > 0:
-		out = append(out, text(inkWarn, " not work yet: "+count(wrong, "field")+" to put right"))
-		out = append(out, rules...)
+		out = append(out, text(inkWarn, notYet+count(wrong, "field")+" to put right"))
+		if h >= 3 {
+			out = append(out, rules...)
+		}
 	case f.trouble != "":
 		for _, t := range wrap(f.trouble, w-1) {
 			out = append(out, text(inkBad, " "+t))
 		}
 	case f.known != f.serial && f.impacts == nil:
 		out = append(out, text(inkDim, " …"))
+	case unfilled > 0:
+		out = append(out, text(inkDim, notYet+count(unfilled, "field")+" to fill in"))
 	case len(f.impacts) == 0 && f.unsaved():
 		out = append(out, text(inkDim, " change no guest"))
 	case len(f.impacts) == 0:

@@ -185,3 +185,29 @@ func TestImpactsFitTheRoom(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsWrongBeforeItIsFilledIn opens each form that adds something:
+// nothing is called wrong before anybody was there; what was left is, and all
+// of it once it was to be saved.
+func TestNothingIsWrongBeforeItIsFilledIn(t *testing.T) {
+	for _, keys := range []string{"n", "2 n", "3 n", "4 n", "5 n", "g s n", "g c n", "g l n", "g a n", "g a K"} {
+		d := drive(t, peopled(t), 120, 40)
+		d.press(strings.Fields(keys)...)
+		d.settle()
+		f := d.a.top().(*form)
+		if screen := d.screen(); !strings.Contains(screen, "to fill in") || strings.ContainsAny(screen, "✗") || strings.Contains(screen, "to put right") || f.trouble != "" {
+			t.Errorf("%s: untouched it says\n%s", keys, screen)
+		}
+		if len(f.fields) > 1 {
+			d.press("tab")
+			d.see("✗ name")
+			d.press("tab")
+		}
+		d.press("ctrl+s")
+		d.see("not saved: " + f.fields[0].label)
+		d.gone("to fill in")
+		if f.at != 0 {
+			t.Errorf("%s: it goes to %s", keys, f.fields[f.at].label)
+		}
+	}
+}
