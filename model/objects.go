@@ -132,10 +132,10 @@ type Hypervisor struct {
 	PowerByHand bool      `json:"power_by_hand,omitzero"` // until a schedule or a release policies leave it alone
 	PowerCycle  bool      `json:"power_cycle,omitzero"`   // its power is cut first
 
-	PowerPolicy string   `json:"power_policy,omitempty"` // manual, profile or schedule; empty is manual
-	Schedules   []string `json:"schedules,omitempty"`    // such as "on 0 18 * * 1-5 Europe/Amsterdam"; see ParseSchedule
-	IdleMinutes int      `json:"idle_minutes,omitzero"`  // off after that long without a running guest; 0 is never
-	Wake        bool     `json:"wake,omitzero"`          // on when a VM on it is started
+	PowerPolicy string   `json:"power_policy"` // manual, profile or schedule; empty is manual
+	Schedules   []string `json:"schedules"`    // such as "on 0 18 * * 1-5 Europe/Amsterdam"; see ParseSchedule
+	IdleMinutes int      `json:"idle_minutes"` // off after that long without a running guest; 0 is never
+	Wake        bool     `json:"wake"`         // on when a VM on it is started
 
 	AwaitSalt bool `json:"await_salt"` // its runs count once its guests are configured
 	Meta
@@ -178,11 +178,11 @@ type Outlet struct {
 	Name          string              `json:"name"`
 	Driver        string              `json:"driver"`
 	Groups        []string            `json:"groups"`
-	Requires      []string            `json:"requires"`               // outlets that must be on before this one
-	Essential     bool                `json:"essential"`              // left out of --all; carries the server or the way to it
-	DelaySeconds  int                 `json:"delay_seconds,omitzero"` // after switching it, before the next is: inrush
-	IdleWatts     float64             `json:"idle_watts,omitzero"`    // what it feeds counts as off below that; 0 is that the meter says nothing of it
-	Secrets       []string            `json:"secrets,omitempty"`      // names of those that the device needs, never what they are
+	Requires      []string            `json:"requires"`          // outlets that must be on before this one
+	Essential     bool                `json:"essential"`         // left out of --all; carries the server or the way to it
+	DelaySeconds  int                 `json:"delay_seconds"`     // after switching it, before the next is: inrush
+	IdleWatts     float64             `json:"idle_watts"`        // what it feeds counts as off below that; 0 is that the meter says nothing of it
+	Secrets       []string            `json:"secrets,omitempty"` // names of those that the device needs, never what they are
 	HTTP          HTTPOutlet          `json:"http,omitzero"`
 	Tasmota       TasmotaOutlet       `json:"tasmota,omitzero"`
 	Shelly        ShellyOutlet        `json:"shelly,omitzero"`
@@ -226,9 +226,9 @@ type Settings struct {
 	Packages   []string `json:"packages"`    // installed in each guest
 	Hosts      bool     `json:"hosts"`       // guests know the names of the lab's guests that have a static address
 
-	GuestGraceSeconds int  `json:"guest_grace_seconds,omitzero"` // a guest has to shut down before it is switched off; 0 is [DefaultGuestGrace]
-	PowerGraceSeconds int  `json:"power_grace_seconds,omitzero"` // a machine has to be off after its agent went, where nothing tells; 0 is 30
-	RestorePower      bool `json:"restore_power,omitzero"`       // when the server starts, what is wanted on and is off is switched on
+	GuestGraceSeconds int  `json:"guest_grace_seconds"` // a guest has to shut down before it is switched off; 0 is [DefaultGuestGrace]
+	PowerGraceSeconds int  `json:"power_grace_seconds"` // a machine has to be off after its agent went, where nothing tells; 0 is 30
+	RestorePower      bool `json:"restore_power"`       // when the server starts, what is wanted on and is off is switched on
 
 	PriceKWh float64 `json:"price_kwh"` // of a kilowatt-hour; 0 is unknown
 	Currency string  `json:"currency"`  // of the price, such as EUR
@@ -240,10 +240,10 @@ type Settings struct {
 
 	// UserCA are the public keys of authorities whose certificates let people
 	// in: as the first of the certificate's principals that is a user's name.
-	UserCA []string `json:"user_ca,omitempty"`
+	UserCA []string `json:"user_ca"`
 	// Revoked are certificates that let nobody in: "serial:N", "id:KEY-ID", or
 	// the fingerprint of the key that is certified.
-	Revoked []string `json:"revoked,omitempty"`
+	Revoked []string `json:"revoked"`
 	Meta
 }
 
@@ -268,12 +268,12 @@ type User struct {
 // Key is a public key of a user. Its options are those of an authorized_keys
 // line that mean something here.
 type Key struct {
-	Name        string    `json:"name"`              // the comment, or the fingerprint's beginning
-	PublicKey   string    `json:"public_key"`        // "ssh-ed25519 AAAA…", without comment
-	Fingerprint string    `json:"fingerprint"`       // "SHA256:…", as ssh-keygen -l prints it
-	From        []string  `json:"from,omitempty"`    // addresses that it may be used from, see [Key.AllowsFrom]; none is any
-	Expires     time.Time `json:"expires,omitzero"`  // from then on it lets nobody in; zero is never
-	Restrict    bool      `json:"restrict,omitzero"` // commands only: no terminal, so no dashboard and nothing that asks
+	Name        string    `json:"name"`             // the comment, or the fingerprint's beginning
+	PublicKey   string    `json:"public_key"`       // "ssh-ed25519 AAAA…", without comment
+	Fingerprint string    `json:"fingerprint"`      // "SHA256:…", as ssh-keygen -l prints it
+	From        []string  `json:"from"`             // addresses that it may be used from, see [Key.AllowsFrom]; none is any
+	Expires     time.Time `json:"expires,omitzero"` // from then on it lets nobody in; zero is never
+	Restrict    bool      `json:"restrict"`         // commands only: no terminal, so no dashboard and nothing that asks
 	Added       time.Time `json:"added"`
 }
 
