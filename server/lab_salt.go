@@ -13,12 +13,13 @@ import (
 	"homelab/server/salt"
 )
 
-func (l *lab) SaltApply(ctx context.Context, names []string, each func(model.SaltAnswer)) error {
+func (l *lab) SaltApply(ctx context.Context, names []string, begun func(), each func(model.SaltAnswer)) error {
 	targets, err := l.saltTargets(names)
 	if err != nil {
 		return err
 	}
 	l.did("salt state applied", "minions", strings.Join(names, " "))
+	begun()
 	return l.s.salts.apply(ctx, targets, each)
 }
 

@@ -296,7 +296,7 @@ func TestSaltIsOrderedOverTheSameEndpoint(t *testing.T) {
 	if _, stderr, status := l.run("salt call web nosuch.function"); status != 1 {
 		t.Errorf("status %d: %s", status, stderr)
 	}
-	if _, stderr, status := l.run("salt highstate nosuch"); status != 1 || !strings.Contains(stderr, "nosuch") {
+	if _, stderr, status := l.run("salt highstate web nosuch"); status != 1 || !strings.Contains(stderr, "nosuch") || strings.Contains(stderr, "under way") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 	if err := os.Remove(filepath.Join(l.fake, "async.events")); err != nil {

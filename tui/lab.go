@@ -97,8 +97,9 @@ type Lab interface {
 	Console(ctx context.Context, vm string, watch bool, t model.Terminal) (why string, err error)
 
 	// SaltApply has the minions of VMs and hypervisors apply their whole state,
-	// and hands over how each ended as it does.
-	SaltApply(ctx context.Context, names []string, each func(model.SaltAnswer)) error
+	// and hands over how each ended as it does. It calls begun once it knows all
+	// of them.
+	SaltApply(ctx context.Context, names []string, begun func(), each func(model.SaltAnswer)) error
 
 	// Sessions are the connections under way, of everybody for an admin, else
 	// this user's own; model.KindSessions tells of changes.

@@ -329,7 +329,7 @@ func (l *fakeLab) RestartGuest(_ context.Context, vm string, force bool) error {
 func (l *fakeLab) CutGuest(_ context.Context, vm string) error { return l.order("cut %s", vm) }
 func (l *fakeLab) Adopt(_ context.Context, vm string) error    { return l.order("adopt %s", vm) }
 
-func (l *fakeLab) SaltApply(_ context.Context, names []string, each func(model.SaltAnswer)) error {
+func (l *fakeLab) SaltApply(_ context.Context, names []string, _ func(), each func(model.SaltAnswer)) error {
 	for _, name := range names {
 		each(model.SaltAnswer{Name: name, Result: &model.SaltResult{OK: true, Steps: []model.SaltStep{{ID: "motd", OK: true}}}})
 	}

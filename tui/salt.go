@@ -91,7 +91,7 @@ func saltNotes(c *cache) []note {
 func reapply(a *app, name string) tea.Cmd {
 	order := a.async(func(ctx context.Context) done {
 		var failed string
-		err := a.lab.SaltApply(ctx, []string{name}, func(answer model.SaltAnswer) {
+		err := a.lab.SaltApply(ctx, []string{name}, func() {}, func(answer model.SaltAnswer) {
 			switch {
 			case answer.Error != "":
 				failed = answer.Error

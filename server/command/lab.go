@@ -116,9 +116,9 @@ type Lab interface {
 	HostKeyUnknownTo() []string
 
 	// SaltApply has the minions of VMs and hypervisors apply their whole state,
-	// and hands over how each ended as it does. Its error is why some could not
-	// be asked; answers tell which failed.
-	SaltApply(ctx context.Context, names []string, each func(model.SaltAnswer)) error
+	// and hands over how each ended as it does. It calls begun once it knows all
+	// of them. Its error is why some could not be asked; answers tell which failed.
+	SaltApply(ctx context.Context, names []string, begun func(), each func(model.SaltAnswer)) error
 	// SaltCall calls a function on minions; operators may test.ping and
 	// state.apply.
 	SaltCall(ctx context.Context, names []string, fun string, args []string, each func(model.SaltAnswer)) error

@@ -323,7 +323,8 @@ func (l *testLab) HostKeyUnknownTo() []string {
 
 // The minions of testLab answer as their names say: those of VMs named bad
 // fail, those of VMs named down do not answer.
-func (l *testLab) SaltApply(_ context.Context, names []string, each func(model.SaltAnswer)) error {
+func (l *testLab) SaltApply(_ context.Context, names []string, begun func(), each func(model.SaltAnswer)) error {
+	begun()
 	for _, name := range names {
 		r := model.SaltResult{OK: name != "bad", At: testClock(), Steps: []model.SaltStep{
 			{ID: "motd", Name: "/etc/motd", Function: "file.managed", SLS: "core", OK: true, Changes: []string{"diff"}, Comment: "File /etc/motd updated", Seconds: 0.25},

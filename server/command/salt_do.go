@@ -26,11 +26,13 @@ ended as it does. The exit status is 1 if any failed or did not answer.`,
 	asJSON := cmd.Flags().Bool("json", false, "answer with a line of JSON for each, as it ends")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		names := unique(args)
-		if !*asJSON {
-			s.notef("%s: state.apply is under way", clean(andList(names)))
+		begun := func() {
+			if !*asJSON {
+				s.notef("%s: state.apply is under way", clean(andList(names)))
+			}
 		}
 		return s.answers(names, *asJSON, func(each func(model.SaltAnswer)) error {
-			return s.lab.SaltApply(cmd.Context(), names, each)
+			return s.lab.SaltApply(cmd.Context(), names, begun, each)
 		})
 	}
 	return cmd
