@@ -25,9 +25,10 @@ var layers = map[string][]string{
 	"homelab/server/terraform": {"agent/wire", "model", "model/userdata"},
 	"homelab/server/command":   {"agent/wire", "model"},
 	"homelab/server/console":   {"model"},
+	"homelab/server/decide":    {"model"},
 	"homelab/server/local":     {"agent/wire", "model/store"},
 	"homelab/server/demo":      {"model", "model/store", "server"},
-	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "tui/display", "server/command", "server/console", "server/salt", "server/terraform"},
+	"homelab/server":           {"agent/wire", "model", "model/store", "power", "tui", "tui/display", "server/command", "server/console", "server/decide", "server/salt", "server/terraform"},
 }
 
 type goPackage struct {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"homelab/model"
+	"homelab/server/decide"
 )
 
 // automatics gives the orders about power that nobody gives by hand: those of
@@ -69,20 +70,20 @@ func (a *automatics) look(now time.Time) time.Time {
 		if a.restored(h, st) {
 			continue
 		}
-		p := policied{
-			h: h, profile: state.ActiveProfile(), needed: state.Needed(name), started: started(a.state, state, name),
-			idleSince: a.idleSince(name, st, now), power: st.Power, pending: st.Sequence != nil && st.Sequence.Ended.IsZero(),
-			essential: slices.ContainsFunc(h.Outlets, func(o string) bool { return state.Outlets[o].Essential }),
+		p := decide.Policies{
+			Hypervisor: h, Profile: state.ActiveProfile(), Needed: state.Needed(name), Started: decide.Started(a.state, state, name),
+			IdleSince: a.idleSince(name, st, now), Power: st.Power, Pending: st.Sequence != nil && st.Sequence.Ended.IsZero(),
+			Essential: slices.ContainsFunc(h.Outlets, func(o string) bool { return state.Outlets[o].Essential }),
 		}
 		if h.PowerPolicy == model.PowerSchedule {
 			var next time.Time
-			p.fired, next = lastFired(h.Schedules, home(state), a.looked, now)
+			p.Fired, next = decide.LastFired(h.Schedules, home(state), a.looked, now)
 			sooner(next)
 		}
-		dec := automaticNext(p, now)
-		sooner(dec.wake)
-		if dec.want != "" {
-			a.order(name, dec.want, dec.why)
+		dec := decide.ByPolicy(p, now)
+		sooner(dec.Wake)
+		if dec.Want != "" {
+			a.order(name, dec.Want, dec.Why)
 		}
 	}
 	a.state, a.looked = state, now

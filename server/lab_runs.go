@@ -7,6 +7,7 @@ import (
 
 	"homelab/agent/wire"
 	"homelab/model"
+	"homelab/server/decide"
 )
 
 const (
@@ -87,7 +88,7 @@ func (l *lab) RestartGuest(ctx context.Context, name string, force bool) error {
 		return err
 	}
 	l.did("guest restarted", "vm", name, "force", force)
-	grace := guestGrace(l.State())
+	grace := decide.GuestGrace(l.State())
 	return l.order(ctx, guestTime+grace, vm.Hypervisor, wire.Frame{Kind: wire.KindRestart, VM: vm.ID, GraceSeconds: int(grace / time.Second), Force: force})
 }
 

@@ -8,29 +8,30 @@ import (
 
 	"homelab/model"
 	"homelab/power"
+	"homelab/server/decide"
 )
 
 // How devices are given orders: one after another each, never two at once.
 
 type deviceOrder struct {
-	do     act           // actOn, actOff or actCycle
+	do     decide.Act    // decide.ActOn, ActOff or ActCycle
 	unless func() string // asked right before; an answer is why it is not done; may be nil
 	answer chan error    // nil where nobody waits
 }
 
 // carryOut switches a device, and checks that it is what it was told to be.
 func (o *outlets) carryOut(ctx context.Context, name string, dev *device, q deviceOrder) error {
-	if q.do != actOff {
+	if q.do != decide.ActOff {
 		o.awaitTurn(ctx, name, dev)
 	}
 	limit := deviceTime
-	if q.do == actCycle {
+	if q.do == decide.ActCycle {
 		limit = 3*deviceTime + o.pause(dev)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	want := model.PowerOn
-	if q.do == actOff {
+	if q.do == decide.ActOff {
 		want = model.PowerOff
 	}
 	state, assumed, err := want, !dev.outlet().Askable(), dev.bad
@@ -52,7 +53,7 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, q devi
 	}
 	now := time.Now().UTC()
 	st := o.s.observed.outlet(name)
-	if st.State != state || st.Since.IsZero() || q.do == actCycle && err == nil {
+	if st.State != state || st.Since.IsZero() || q.do == decide.ActCycle && err == nil {
 		st.Since = now
 	}
 	st.State, st.Assumed, st.Error, st.Observed = state, assumed, errText(err), now
@@ -65,7 +66,7 @@ func (o *outlets) carryOut(ctx context.Context, name string, dev *device, q devi
 }
 
 // carriedOut notes what became of an order.
-func (d *device) carriedOut(do act, err error, now time.Time) {
+func (d *device) carriedOut(do decide.Act, err error, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pending--
@@ -77,7 +78,7 @@ func (d *device) carriedOut(do act, err error, now time.Time) {
 		return
 	}
 	d.failed, d.failing, d.switched = time.Time{}, time.Time{}, now
-	if do == actCycle {
+	if do == decide.ActCycle {
 		d.cycled = now
 	}
 }
@@ -89,8 +90,8 @@ func (o *outlets) tell(ctx context.Context, dev *device, q deviceOrder) error {
 			return errors.New("it was not switched: " + why)
 		}
 	}
-	if q.do != actCycle {
-		return dev.sw.Set(ctx, q.do == actOn)
+	if q.do != decide.ActCycle {
+		return dev.sw.Set(ctx, q.do == decide.ActOn)
 	}
 	err := power.ErrNoCycle
 	if c, ok := dev.sw.(power.Cycler); ok {
@@ -173,14 +174,14 @@ func check(ctx context.Context, sw power.Switch, want model.Power, times int) (m
 
 // kickFed has what an outlet feeds looked at again.
 func (o *outlets) kickFed(name string) {
-	for _, h := range feeds(o.s.store.State(), name) {
+	for _, h := range decide.Feeds(o.s.store.State(), name) {
 		o.s.reconcile.kick(h)
 	}
 }
 
 // request gives an order that nobody waits for; unless may say, right before
 // it is carried out, why it must not be any more.
-func (o *outlets) request(name string, do act, unless func() string) {
+func (o *outlets) request(name string, do decide.Act, unless func() string) {
 	if dev := o.get(name); dev != nil {
 		_ = dev.order(deviceOrder{do: do, unless: unless})
 	}
@@ -199,14 +200,14 @@ func (d *device) order(q deviceOrder) error {
 }
 
 // do gives an order and waits until it is carried out.
-func (o *outlets) do(ctx context.Context, name string, do act, byHand bool) error {
+func (o *outlets) do(ctx context.Context, name string, do decide.Act, byHand bool) error {
 	dev, err := o.current(ctx, name)
 	if err != nil {
 		return err
 	}
 	if byHand {
 		dev.mu.Lock()
-		dev.byHand, dev.handOn = time.Now(), do != actOff
+		dev.byHand, dev.handOn = time.Now(), do != decide.ActOff
 		dev.mu.Unlock()
 	}
 	q := deviceOrder{do: do, answer: make(chan error, 1)}
@@ -214,7 +215,7 @@ func (o *outlets) do(ctx context.Context, name string, do act, byHand bool) erro
 		return err
 	}
 	limit := 2*deviceTime + o.turns()
-	if do == actCycle {
+	if do == decide.ActCycle {
 		limit += 3*deviceTime + o.pause(dev)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)

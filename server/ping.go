@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"homelab/server/decide"
+
 	probing "github.com/prometheus-community/pro-bing"
 )
 
@@ -18,10 +20,10 @@ const (
 type prober struct {
 	mu   sync.Mutex
 	busy bool
-	last pingSeen
+	last decide.PingSeen
 }
 
-func (p *prober) seen() pingSeen {
+func (p *prober) seen() decide.PingSeen {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.last
@@ -41,10 +43,10 @@ func (p *prober) start(ctx context.Context, r *reconciler, address string) {
 		now := time.Now()
 		p.mu.Lock()
 		if err == nil {
-			p.last.at, p.last.answers = now, answers
+			p.last.At, p.last.Answers = now, answers
 		}
 		if answers {
-			p.last.answered = now
+			p.last.Answered = now
 		}
 		p.mu.Unlock()
 		sleep(ctx, pingPause)

@@ -8,6 +8,7 @@ import (
 
 	"homelab/agent/wire"
 	"homelab/model"
+	"homelab/server/decide"
 	"homelab/server/terraform"
 )
 
@@ -22,7 +23,7 @@ const (
 // for example.
 const errorPause = 10 * time.Second
 
-// reconciler carries out what next decides for one hypervisor. All but the
+// reconciler carries out what [decide.Next] decides for one hypervisor. All but the
 // first group of fields belongs to its goroutine.
 type reconciler struct {
 	s      *Server
@@ -50,13 +51,13 @@ type reconciler struct {
 	sent     uint64     // the run that was sent to conn
 	run      uint64     // under way when last looked
 	kind     model.RunKind
-	last     attempt
+	last     decide.Attempt
 	lastRun  uint64
 	verified string
 	drift    []model.Drift
-	mends    mends
+	mends    decide.Mends
 
-	shutdown shutdown
+	shutdown decide.Shutdown
 	record   model.PowerRecord // of its power, as it is kept
 	resumed  bool              // its order was under way when the server started
 }
@@ -185,16 +186,16 @@ func (r *reconciler) step(ctx context.Context) time.Time {
 		now := time.Now()
 		r.look(state, h, now)
 		d, o := r.desired(state, h), r.seen(state)
-		if err := r.keepOrder(follow(d, o, now)); err != nil {
+		if err := r.keepOrder(decide.Follow(d, o, now)); err != nil {
 			r.s.log.Error("keeping the order about its power", "hypervisor", r.name, "error", err)
 			return now.Add(errorPause)
 		}
-		o.order = r.record.Order
-		dec := next(d, o, now)
+		o.Order = r.record.Order
+		dec := decide.Next(d, o, now)
 		r.show(state, d, o, dec, now)
-		wake = dec.wake
-		if dec.probe != "" {
-			r.prober.start(ctx, r, dec.probe)
+		wake = dec.Wake
+		if dec.Probe != "" {
+			r.prober.start(ctx, r, dec.Probe)
 		}
 		again, err := r.act(ctx, dec)
 		if err != nil {
@@ -213,14 +214,14 @@ func (r *reconciler) look(state *model.State, h model.Hypervisor, now time.Time)
 	if conn := r.s.agents.get(r.name); conn != r.conn {
 		r.conn, r.told, r.sent, r.verified = conn, "?", 0, ""
 		if conn != nil {
-			r.lastConn, r.shutdown = conn, shutdown{}
+			r.lastConn, r.shutdown = conn, decide.Shutdown{}
 		}
 	}
 	if r.retry.Swap(false) {
-		r.last = attempt{}
+		r.last = decide.Attempt{}
 	}
 	if !h.PowerAt.Equal(r.record.Order.At) {
-		r.shutdown, r.resumed = shutdown{}, false // another order
+		r.shutdown, r.resumed = decide.Shutdown{}, false // another order
 	}
 	r.render(state, now)
 	r.lookAtRun()
@@ -243,21 +244,21 @@ func (r *reconciler) tell(h model.Hypervisor) {
 }
 
 // act carries a decision out; true is that there may be more to do at once.
-func (r *reconciler) act(ctx context.Context, dec decision) (again bool, err error) {
-	switch dec.act {
-	case actOn, actOff, actCycle:
-		r.s.log.Info("switching", "hypervisor", r.name, "outlet", dec.outlet, "do", dec.act)
+func (r *reconciler) act(ctx context.Context, dec decide.Decision) (again bool, err error) {
+	switch dec.Act {
+	case decide.ActOn, decide.ActOff, decide.ActCycle:
+		r.s.log.Info("switching", "hypervisor", r.name, "outlet", dec.Outlet, "do", dec.Act)
 		var unless func() string
-		if dec.act == actOff && !r.s.store.State().Hypervisors[r.name].PowerCycle {
-			unless = func() string { return r.keeps(dec.outlet) }
+		if dec.Act == decide.ActOff && !r.s.store.State().Hypervisors[r.name].PowerCycle {
+			unless = func() string { return r.keeps(dec.Outlet) }
 		}
-		r.s.outlets.request(dec.outlet, dec.act, unless) // its status will tell
+		r.s.outlets.request(dec.Outlet, dec.Act, unless) // its status will tell
 		return true, nil
-	case actShutdown:
+	case decide.ActShutdown:
 		r.orderShutdown(ctx)
-	case actLost:
+	case decide.ActLost:
 		return true, r.lose()
-	case actRun:
+	case decide.ActRun:
 		r.mending(time.Now())
 		_, err := r.startRun(model.RunApply)
 		return true, err
@@ -268,9 +269,9 @@ func (r *reconciler) act(ctx context.Context, dec decision) (again bool, err err
 // orderShutdown orders without waiting for the answer, which comes on r.down.
 func (r *reconciler) orderShutdown(ctx context.Context) {
 	r.s.log.Info("ordering shutdown", "hypervisor", r.name)
-	r.shutdown = shutdown{ordered: time.Now()}
+	r.shutdown = decide.Shutdown{Ordered: time.Now()}
 	conn := r.conn
-	frame := wire.Frame{Kind: wire.KindShutdown, GraceSeconds: int(guestGrace(r.s.store.State()) / time.Second)}
+	frame := wire.Frame{Kind: wire.KindShutdown, GraceSeconds: int(decide.GuestGrace(r.s.store.State()) / time.Second)}
 	r.orders.Go(func() { // ends with the order's deadline
 		ctx, cancel := context.WithTimeout(ctx, orderTime)
 		defer cancel()
@@ -284,10 +285,10 @@ func (r *reconciler) orderShutdown(ctx context.Context) {
 
 func (r *reconciler) answered(a downAnswer) {
 	switch {
-	case r.shutdown.ordered.IsZero() || a.conn != nil && a.conn != r.lastConn:
+	case r.shutdown.Ordered.IsZero() || a.conn != nil && a.conn != r.lastConn:
 	case a.err != nil:
-		r.shutdown.err = a.err.Error()
+		r.shutdown.Err = a.err.Error()
 	default:
-		r.shutdown.taken = time.Now()
+		r.shutdown.Taken = time.Now()
 	}
 }

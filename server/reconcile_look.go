@@ -1,46 +1,46 @@
 package server
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
 	"homelab/model"
+	"homelab/server/decide"
 )
 
-// What next is given, and how what it decided is shown.
+// What decide.Next is given, and how what it decided is shown.
 
 // show publishes the decision.
-func (r *reconciler) show(state *model.State, d desired, o seen, dec decision, now time.Time) {
+func (r *reconciler) show(state *model.State, d decide.Desired, o decide.Seen, dec decide.Decision, now time.Time) {
 	applied, _ := r.s.store.Applied(r.name)
-	power := machinePower(d, o)
-	if dec.phase == model.PhaseOff && power == model.PowerOn {
+	power := decide.MachinePower(d, o)
+	if dec.Phase == model.PhaseOff && power == model.PowerOn {
 		power = model.PowerOff // it is down, on an outlet that stays on
 	}
 	r.s.observed.update(r.name, func(st *model.HypervisorStatus) {
-		phase := dec.phase
+		phase := dec.Phase
 		if c := st.Configured; phase == model.PhaseInSync && c != nil && c.Done < c.Total {
 			phase = model.PhaseConfiguring
 		}
 		if st.Phase != phase {
 			st.Since = now.UTC()
 		}
-		st.Phase, st.Power, st.Error = phase, power, dec.err
-		st.Sequence, st.Differs = sequence(state.Hypervisors[r.name], d, o, r.record, now), ""
-		if !o.order.Ended.IsZero() {
-			st.Differs = differs(d, o)
+		st.Phase, st.Power, st.Error = phase, power, dec.Err
+		st.Sequence, st.Differs = decide.Sequence(state.Hypervisors[r.name], d, o, r.record, now), ""
+		if !o.Order.Ended.IsZero() {
+			st.Differs = decide.Differs(d, o)
 		}
-		st.DesiredDigest, st.AppliedDigest, st.AppliedAt = d.digest, applied.Digest, applied.At
-		st.Drift = o.drift
-		st.RetryAt, st.Failures, st.LastRun, st.Run = dec.retryAt.UTC(), 0, r.lastRun, r.run
-		if dec.retryAt.IsZero() {
+		st.DesiredDigest, st.AppliedDigest, st.AppliedAt = d.Digest, applied.Digest, applied.At
+		st.Drift = o.Drift
+		st.RetryAt, st.Failures, st.LastRun, st.Run = dec.RetryAt.UTC(), 0, r.lastRun, r.run
+		if dec.RetryAt.IsZero() {
 			st.RetryAt = time.Time{}
 		}
-		if r.last.digest == d.digest {
-			st.Failures = r.last.failures
+		if r.last.Digest == d.Digest {
+			st.Failures = r.last.Failures
 		}
-		if !o.joined {
+		if !o.Joined {
 			st.Agent = model.AgentNever
 		} else if st.Agent == model.AgentNever {
 			st.Agent, st.AgentSince = model.AgentOffline, now.UTC()
@@ -49,40 +49,30 @@ func (r *reconciler) show(state *model.State, d desired, o seen, dec decision, n
 }
 
 // desired gathers what is wanted.
-func (r *reconciler) desired(state *model.State, h model.Hypervisor) desired {
-	d := desired{
-		name: r.name, digest: r.digest(), hold: h.Hold, power: h.PowerWanted, powerSince: h.PowerAt, cycle: h.PowerCycle, address: h.Address,
-		grace: powerGrace(state), guestGrace: guestGrace(state),
-		review:     h.Policy == model.PolicyReview,
-		incomplete: r.incomplete, preparing: r.preparing, settles: r.settles, sources: sources(state, h.Outlets),
-	}
-	if h.Platform == model.PlatformSandbox {
-		d.grace = sandboxGrace
-	}
-	// What requires others is switched off before them.
-	d.outlets = dependentsFirst(d.sources, h.Outlets)
-	d.feeds = feedsOf(state, h.Outlets, d.sources)
+func (r *reconciler) desired(state *model.State, h model.Hypervisor) decide.Desired {
+	d := decide.Wanted(state, h)
+	d.Digest, d.Incomplete, d.Preparing, d.Settles = r.digest(), r.incomplete, r.preparing, r.settles
 	return d
 }
 
 // seen gathers what is known.
-func (r *reconciler) seen(state *model.State) seen {
+func (r *reconciler) seen(state *model.State) decide.Seen {
 	_, joined := state.Agents[r.name]
 	applied, _ := r.s.store.Applied(r.name)
-	o := seen{
-		joined: joined, online: r.conn != nil, applied: applied.Digest, verified: r.verified, last: r.last, shutdown: r.shutdown,
-		since: r.s.observed.hypervisor(r.name).AgentSince, outlets: r.s.outlets.seen(state, r.name),
+	o := decide.Seen{
+		Joined: joined, Online: r.conn != nil, Applied: applied.Digest, Verified: r.verified, Last: r.last, Shutdown: r.shutdown,
+		Since: r.s.observed.hypervisor(r.name).AgentSince, Outlets: r.s.outlets.seen(state, r.name),
 	}
-	o.drift, o.mends = r.drifted(state, applied.Digest), r.mends
-	o.order, o.resumed, o.ping = r.record.Order, r.resumed, r.prober.seen()
-	if o.running = -1; r.lastConn != nil {
-		o.running = int(r.lastConn.running.Load())
+	o.Drift, o.Mends = r.drifted(state, applied.Digest), r.mends
+	o.Order, o.Resumed, o.Ping = r.record.Order, r.resumed, r.prober.seen()
+	if o.Running = -1; r.lastConn != nil {
+		o.Running = int(r.lastConn.running.Load())
 	}
 	if run, ok := r.activeRun(); ok {
-		o.run = &run
+		o.Run = &run
 	}
-	if o.run != nil && r.conn != nil {
-		o.runHeld, o.quiet = r.holds(o.run.ID), r.conn.quietSince()
+	if o.Run != nil && r.conn != nil {
+		o.RunHeld, o.Quiet = r.holds(o.Run.ID), r.conn.quietSince()
 	}
 	return o
 }
@@ -110,7 +100,7 @@ func (r *reconciler) keepOrder(order model.PowerOrder) error {
 		return nil
 	}
 	record := r.record
-	learn(&record, order)
+	decide.Learn(&record, order)
 	record.Order = order
 	if err := r.s.store.SetPower(r.name, record); err != nil {
 		return err
@@ -126,15 +116,4 @@ func (r *reconciler) keeps(outlet string) string {
 		return r.name + " is up"
 	}
 	return strings.Join(r.s.outlets.keepers(r.s.store.State(), outlet, r.name), ", ")
-}
-
-func guestGrace(state *model.State) time.Duration {
-	return time.Duration(cmp.Or(state.Settings.GuestGraceSeconds, model.DefaultGuestGrace)) * time.Second
-}
-
-func powerGrace(state *model.State) time.Duration {
-	if n := state.Settings.PowerGraceSeconds; n > 0 {
-		return time.Duration(n) * time.Second
-	}
-	return haltGrace
 }

@@ -9,6 +9,7 @@ import (
 
 	"homelab/agent/wire"
 	"homelab/model"
+	"homelab/server/decide"
 )
 
 // render renders the config if what it is made from may have changed. If it
@@ -68,13 +69,13 @@ func (r *reconciler) recall() {
 		if run.Kind != model.RunApply || run.State == model.RunSuperseded {
 			continue
 		}
-		if r.last.digest == "" {
-			r.last = attempt{digest: run.Digest, run: run.ID, ended: run.Finished, err: run.Error, cancelled: run.State == model.RunCancelled}
+		if r.last.Digest == "" {
+			r.last = decide.Attempt{Digest: run.Digest, Run: run.ID, Ended: run.Finished, Err: run.Error, Cancelled: run.State == model.RunCancelled}
 		}
-		if run.Digest != r.last.digest || run.State != model.RunFailed {
+		if run.Digest != r.last.Digest || run.State != model.RunFailed {
 			return
 		}
-		r.last.failures++
+		r.last.Failures++
 	}
 }
 
@@ -119,20 +120,20 @@ func (r *reconciler) ended(id uint64) {
 	applied, _ := r.s.store.Applied(r.name)
 	switch {
 	case err != nil || run.State == model.RunSucceeded || run.State == model.RunNoop:
-		r.last, r.verified = attempt{digest: applied.Digest, run: id}, applied.Digest
+		r.last, r.verified = decide.Attempt{Digest: applied.Digest, Run: id}, applied.Digest
 	case run.State == model.RunSuperseded:
 		r.verified = ""
 	default:
 		r.verified = ""
 		failures := 0
-		if r.last.digest == run.Digest {
-			failures = r.last.failures
+		if r.last.Digest == run.Digest {
+			failures = r.last.Failures
 		}
 		if run.State == model.RunFailed {
 			failures++
 		}
 		// By this clock: the agent's may be wrong.
-		r.last = attempt{run.Digest, id, failures, time.Now(), run.Error, run.State == model.RunCancelled}
+		r.last = decide.Attempt{Digest: run.Digest, Run: id, Failures: failures, Ended: time.Now(), Err: run.Error, Cancelled: run.State == model.RunCancelled}
 	}
 }
 
@@ -141,11 +142,8 @@ func (r *reconciler) mending(now time.Time) {
 	if len(r.drift) == 0 {
 		return
 	}
-	r.s.log.Info("mending", "hypervisor", r.name, "drift", driftText(r.drift))
-	if now.Sub(r.mends.at) >= mendsEnd {
-		r.mends = mends{}
-	}
-	r.mends = mends{r.mends.count + 1, now}
+	r.s.log.Info("mending", "hypervisor", r.name, "drift", decide.DriftText(r.drift))
+	r.mends = r.mends.More(now)
 }
 
 // startRun starts a run of the config as it is rendered.
@@ -164,7 +162,7 @@ func (r *reconciler) startRun(kind model.RunKind) (model.Run, error) {
 	r.s.configs.hold(r.name, r.config)
 	frame := wire.Run{
 		ID: run.ID, Kind: kind, Digest: r.config.Digest, Announced: r.state.Agreed(r.name, r.disks, applied),
-		Review: r.state.Hypervisors[r.name].Policy == model.PolicyReview, GraceSeconds: int(guestGrace(r.state) / time.Second),
+		Review: r.state.Hypervisors[r.name].Policy == model.PolicyReview, GraceSeconds: int(decide.GuestGrace(r.state) / time.Second),
 	}
 	r.sent = run.ID
 	if err := r.conn.send(wire.Frame{Kind: wire.KindRun, Run: &frame}); err != nil {
@@ -187,7 +185,7 @@ func (r *reconciler) lose() error {
 	}
 	r.lookAtRun()
 	if run.State == model.RunQueued {
-		r.last = attempt{} // it never started: no reason to wait
+		r.last = decide.Attempt{} // it never started: no reason to wait
 	}
 	return nil
 }

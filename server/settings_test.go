@@ -10,6 +10,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"homelab/model"
+	"homelab/server/decide"
 )
 
 // settingTry is how a setting is tried: the words that set it, words that are
@@ -55,8 +56,8 @@ func settingTries(certified func(l *testLab) string, ca, fingerprint string) map
 		"locale":                  {set: "settings set --locale nl_NL.UTF-8", bad: "settings set --locale 'x y'", says: "locale", effect: configOf},
 		"packages":                {set: "settings set --package htop", bad: "settings set --package 'a b'", says: "packages", effect: configOf},
 		"hosts":                   {set: "settings set --hosts", bad: "settings set --hosts=maybe", says: "hosts", effect: configOf},
-		"guest_grace_seconds":     {set: "settings set --guest-grace-seconds 77", bad: "settings set --guest-grace-seconds 1", says: "guest_grace_seconds", effect: func(l *testLab) string { return guestGrace(l.srv.store.State()).String() }},
-		"power_grace_seconds":     {set: "settings set --power-grace-seconds 77", bad: "settings set --power-grace-seconds -5", says: "power_grace_seconds", effect: func(l *testLab) string { return powerGrace(l.srv.store.State()).String() }},
+		"guest_grace_seconds":     {set: "settings set --guest-grace-seconds 77", bad: "settings set --guest-grace-seconds 1", says: "guest_grace_seconds", effect: func(l *testLab) string { return decide.GuestGrace(l.srv.store.State()).String() }},
+		"power_grace_seconds":     {set: "settings set --power-grace-seconds 77", bad: "settings set --power-grace-seconds -5", says: "power_grace_seconds", effect: func(l *testLab) string { return decide.PowerGrace(l.srv.store.State()).String() }},
 		"restore_power":           {set: "settings set --restore-power", bad: "settings set --restore-power=maybe", says: "restore-power", reason: "it is about the server's next start"},
 		"price_kwh":               {set: "settings set --price-kwh 0.31", bad: "settings set --price-kwh -1", says: "price_kwh", effect: shown},
 		"currency":                {set: "settings set --currency NOK", bad: "settings set --currency '" + strings.Repeat("x", 50) + "'", says: "currency", effect: shown},

@@ -1,4 +1,4 @@
-package server
+package decide
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"homelab/model"
 )
 
-// learn notes how long the steps took that an order has just done.
-func learn(r *model.PowerRecord, now model.PowerOrder) {
+// Learn notes how long the steps took that an order has just done.
+func Learn(r *model.PowerRecord, now model.PowerOrder) {
 	old := r.Order
 	if !old.At.Equal(now.At) {
 		old = model.PowerOrder{}
@@ -30,10 +30,10 @@ func learn(r *model.PowerRecord, now model.PowerOrder) {
 	}
 }
 
-// sequence is the order about a machine's power as people follow it; nil is
+// Sequence is the order about a machine's power as people follow it; nil is
 // that there was none.
-func sequence(h model.Hypervisor, d desired, o seen, record model.PowerRecord, now time.Time) *model.Sequence {
-	order := o.order
+func Sequence(h model.Hypervisor, d Desired, o Seen, record model.PowerRecord, now time.Time) *model.Sequence {
+	order := o.Order
 	if order.At.IsZero() || h.PowerWanted == model.PowerWantedNone {
 		return nil
 	}
@@ -58,8 +58,8 @@ func sequence(h model.Hypervisor, d desired, o seen, record model.PowerRecord, n
 // checklist makes the steps of a sequence; each begins when the one before it
 // has ended.
 type checklist struct {
-	d      desired
-	o      seen
+	d      Desired
+	o      Seen
 	order  model.PowerOrder
 	record model.PowerRecord
 	steps  []model.Step
@@ -96,7 +96,7 @@ func (c *checklist) doing(note string) {
 func (c *checklist) on() {
 	from := later(c.order.At, c.order.Cut)
 	for _, name := range c.d.sources {
-		out, what := c.o.outlets[name], "switch outlet %s on"
+		out, what := c.o.Outlets[name], "switch outlet %s on"
 		if c.d.feeds[name].onOnly {
 			what = "wake by %s"
 		}
@@ -116,7 +116,7 @@ func (c *checklist) on() {
 			ended = later(from, out.Since)
 		case out.Error != "":
 			s.Note = out.Error
-		case out.ordered && c.order.Ended.IsZero():
+		case out.Ordered && c.order.Ended.IsZero():
 			s.Note = "ordered"
 		}
 		c.add(s, began, ended, outletTime)
@@ -127,15 +127,15 @@ func (c *checklist) on() {
 	c.add(model.Step{Kind: model.StepBoot, What: "boot, until its agent connects"}, c.order.Powered, c.order.Online, bootTime)
 	apply := model.Step{Kind: model.StepApply, What: "apply its config"}
 	c.add(apply, time.Time{}, c.order.Applied, 0)
-	if last := &c.steps[len(c.steps)-1]; last.State == model.StepTodo && !c.order.Online.IsZero() && c.o.online {
+	if last := &c.steps[len(c.steps)-1]; last.State == model.StepTodo && !c.order.Online.IsZero() && c.o.Online {
 		last.State, last.Since = model.StepDoing, c.order.Online
-		switch run := c.o.run; {
-		case c.d.incomplete != "":
-			last.State, last.Error = model.StepFailed, c.d.incomplete
+		switch run := c.o.Run; {
+		case c.d.Incomplete != "":
+			last.State, last.Error = model.StepFailed, c.d.Incomplete
 		case run != nil && run.State == model.RunWaiting:
 			last.Note = fmt.Sprintf("run %d waits for approval: `approve %d`", run.ID, run.ID)
-		case run == nil && c.o.last.failures > 0:
-			last.State, last.Error = model.StepFailed, c.o.last.err
+		case run == nil && c.o.Last.Failures > 0:
+			last.State, last.Error = model.StepFailed, c.o.Last.Err
 		}
 	}
 }
@@ -143,8 +143,8 @@ func (c *checklist) on() {
 func (c *checklist) off() {
 	d, o, order := c.d, c.o, c.order
 	guests := model.Step{Kind: model.StepGuests, What: "shut the guests down"}
-	if o.running > 0 && o.online {
-		guests.Note = fmt.Sprintf("%d still on; those that refuse are switched off at %s", o.running, later(order.At, order.Told).Add(d.guestGrace).UTC().Format(time.TimeOnly)+" UTC")
+	if o.Running > 0 && o.Online {
+		guests.Note = fmt.Sprintf("%d still on; those that refuse are switched off at %s", o.Running, later(order.At, order.Told).Add(d.guestGrace).UTC().Format(time.TimeOnly)+" UTC")
 	}
 	skip := order.Told.IsZero() && !order.Down.IsZero() // it was off before
 	began := later(order.At, order.Told)
@@ -179,7 +179,7 @@ func (c *checklist) off() {
 
 // cut is the step that switches an outlet off at the end.
 func (c *checklist) cut(name string) {
-	out := c.o.outlets[name]
+	out := c.o.Outlets[name]
 	s := model.Step{Kind: model.StepOutlet, Outlet: name, What: fmt.Sprintf("switch outlet %s off", name)}
 	switch {
 	case c.d.feeds[name].onOnly:
@@ -187,8 +187,8 @@ func (c *checklist) cut(name string) {
 	case out.State == model.PowerOff:
 		c.add(s, c.order.Down, later(c.order.At, out.Since), 0)
 		return
-	case out.blocked != "":
-		s.State, s.Note = model.StepSkipped, "stays on: "+out.blocked
+	case out.Blocked != "":
+		s.State, s.Note = model.StepSkipped, "stays on: "+out.Blocked
 		c.steps = append(c.steps, s)
 		return
 	case out.Error != "":

@@ -1,4 +1,4 @@
-package server
+package decide
 
 import (
 	"fmt"
@@ -12,10 +12,10 @@ import (
 // of its own; what the server knows is apart from what is so.
 type world struct {
 	now  time.Time
-	d    desired
+	d    Desired
 	kept model.PowerOrder // what a server that is killed finds again
 	// The server's memory.
-	shutdown shutdown
+	shutdown Shutdown
 	since    time.Time // of the agent's connection or its end
 	known    bool      // the server's process asked the device
 	resumed  bool
@@ -35,8 +35,8 @@ type world struct {
 
 func newWorld(power string, on bool) *world {
 	w := &world{now: noon, power: on, known: true}
-	w.d = desired{
-		name: "box", digest: "d", power: power, powerSince: noon, grace: haltGrace, guestGrace: 30 * time.Second,
+	w.d = Desired{
+		name: "box", Digest: "d", power: power, powerSince: noon, grace: haltGrace, guestGrace: 30 * time.Second,
 		outlets: []string{"plug"}, sources: []string{"plug"}, feeds: map[string]feed{"plug": {}},
 	}
 	if on {
@@ -45,17 +45,17 @@ func newWorld(power string, on bool) *world {
 	return w
 }
 
-func (w *world) seen() seen {
-	o := seen{joined: true, online: w.online, since: w.since, applied: "d", verified: "d", shutdown: w.shutdown, order: w.kept, resumed: w.resumed, running: -1}
+func (w *world) seen() Seen {
+	o := Seen{Joined: true, Online: w.online, Since: w.since, Applied: "d", Verified: "d", Shutdown: w.shutdown, Order: w.kept, Resumed: w.resumed, Running: -1}
 	state := model.PowerUnknown
 	if w.known {
 		state = map[bool]model.Power{true: model.PowerOn, false: model.PowerOff}[w.power]
 	}
-	o.outlets = map[string]outletSeen{"plug": {OutletStatus: model.OutletStatus{State: state, Since: w.switched}, switched: w.switched}}
-	if w.online || !w.shutdown.taken.IsZero() {
-		o.running = 0
+	o.Outlets = map[string]OutletSeen{"plug": {OutletStatus: model.OutletStatus{State: state, Since: w.switched}, Switched: w.switched}}
+	if w.online || !w.shutdown.Taken.IsZero() {
+		o.Running = 0
 		if w.guest {
-			o.running = 1
+			o.Running = 1
 		}
 	}
 	return o
@@ -89,7 +89,7 @@ func (w *world) tick(t *testing.T) {
 	if w.online != was {
 		w.since = w.now
 		if w.online {
-			w.shutdown = shutdown{}
+			w.shutdown = Shutdown{}
 		}
 	}
 	w.server()
@@ -97,22 +97,22 @@ func (w *world) tick(t *testing.T) {
 
 func (w *world) server() {
 	o := w.seen()
-	w.kept = follow(w.d, o, w.now) // kept before anything is done
-	o.order = w.kept
-	dec := next(w.d, o, w.now)
-	w.log = append(w.log, fmt.Sprintf("%s %d %s %s", w.now.Sub(noon), dec.act, dec.phase, dec.err))
-	switch dec.act {
-	case actOn:
+	w.kept = Follow(w.d, o, w.now) // kept before anything is done
+	o.Order = w.kept
+	dec := Next(w.d, o, w.now)
+	w.log = append(w.log, fmt.Sprintf("%s %d %s %s", w.now.Sub(noon), dec.Act, dec.Phase, dec.Err))
+	switch dec.Act {
+	case ActOn:
 		w.power, w.switched = true, w.now
-	case actOff:
+	case ActOff:
 		w.power, w.switched = false, w.now
 		w.cuts++
-	case actCycle:
+	case ActCycle:
 		w.guest, w.online, w.booted, w.since = false, false, w.now.Add(20*time.Second), w.now
 		w.switched = w.now
 		w.cuts++
-	case actShutdown:
-		w.shutdown = shutdown{ordered: w.now, taken: w.now}
+	case ActShutdown:
+		w.shutdown = Shutdown{Ordered: w.now, Taken: w.now}
 		if w.halting.IsZero() {
 			w.halting = w.now
 		}
@@ -123,7 +123,7 @@ func (w *world) server() {
 // kill is a server that is killed and started again: it knows what it kept, and
 // its agents connect a little later.
 func (w *world) kill() {
-	w.shutdown, w.known, w.switched = shutdown{}, false, w.now
+	w.shutdown, w.known, w.switched = Shutdown{}, false, w.now
 	w.resumed = !w.kept.Cutting.IsZero()
 	w.since, w.online, w.back = w.now, false, w.now.Add(4*time.Second)
 }
@@ -166,7 +166,7 @@ func TestAnAgentThatVanishesSavesItsGuests(t *testing.T) {
 		for second := range 900 {
 			w.vanished = second >= at
 			if second == at {
-				w.shutdown.taken = time.Time{} // nothing is heard of it any more
+				w.shutdown.Taken = time.Time{} // nothing is heard of it any more
 			}
 			w.tick(t)
 		}
@@ -185,11 +185,11 @@ func TestASequenceSaysItsSteps(t *testing.T) {
 		before := w.kept
 		w.tick(t)
 		record.Order = before
-		learn(&record, w.kept)
+		Learn(&record, w.kept)
 		record.Order = w.kept
 		o := w.seen()
 		line := ""
-		for _, s := range sequence(h, w.d, o, record, w.now).Steps {
+		for _, s := range Sequence(h, w.d, o, record, w.now).Steps {
 			line += fmt.Sprintf("%s %s;", s.Kind, s.State)
 			if s.State == model.StepDoing && s.Kind != model.StepOutlet && !s.Deadline.After(w.now) {
 				t.Errorf("%s is late: %s", s.Kind, s.Deadline)
