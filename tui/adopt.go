@@ -32,7 +32,7 @@ func inTheWay(a *app, vm *vmRow, w int) []line {
 func adopt(a *app, vm *vmRow) tea.Cmd {
 	takes := adoption(a, vm)
 	if len(takes) == 0 {
-		return a.say(inkDim, signNone, "nothing that is not ours is in the way of "+vm.Name)
+		return a.say(inkDim, signNone, "no domain is in the way of "+vm.Name)
 	}
 	var lines []line
 	for _, what := range takes {

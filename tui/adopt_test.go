@@ -36,5 +36,5 @@ func TestAdoptSaysWhatItTakes(t *testing.T) {
 		t.Errorf("ordered %q", got)
 	}
 	d.press("esc", "end", "O")
-	d.see("nothing that is not ours is in the way of web")
+	d.see("no domain is in the way of web")
 }

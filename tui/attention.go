@@ -16,6 +16,7 @@ type note struct {
 	sign string
 	hv   string
 	text string
+	less string    // the same in fewer words, if there are such
 	at   time.Time // a moment that belongs to the text, drawn after it
 }
 
@@ -50,7 +51,12 @@ func noteOf(r *hvRow) (note, bool) {
 	case model.PhaseWaiting:
 		n.rank, n.text = 0, "waits for your approval"
 		if r.run != nil && len(r.run.Violations) > 0 {
-			n.text += ": it would destroy " + sentence(labels(r.run.Violations))
+			const would = ": it would destroy "
+			lost := labels(r.run.Violations)
+			if len(lost) > 1 {
+				n.less = n.text + would + lost[0] + fmt.Sprintf(" and %d more", len(lost)-1)
+			}
+			n.text += would + sentence(lost)
 		}
 	case model.PhaseRetrying:
 		n.rank, n.ink, n.sign = 1, inkBad, signFailed
@@ -89,7 +95,8 @@ func foreign(c *cache, r *hvRow) []note {
 		}
 		notes = append(notes, note{
 			ink: inkBad, rank: 1, sign: signWarn, hv: r.Name,
-			text: "a domain " + g.Name + " that is not ours is in the way of " + name + ": O on its screen adopts it",
+			text: "has a domain " + g.Name + ", not ours, in the way of " + name + ": O on its screen adopts it",
+			less: "has a domain in the way of " + name,
 		})
 	}
 	return notes
@@ -115,13 +122,21 @@ func firstLine(s string) string {
 	return s
 }
 
-// line draws a note.
-func (n note) line(now time.Time) line {
-	l := line{{n.sign + " ", n.ink}, {n.hv, inkName}, {" " + n.text, n.ink}}
-	if !n.at.IsZero() {
-		l = append(l, span{"; retries at " + moment(now, n.at), inkDim})
+// line says as much of a note as has room in w columns: all of it, or without
+// the clauses at its end.
+func (n note) line(now time.Time, w int) line {
+	l := line{{n.sign + " ", n.ink}, {n.hv + " ", inkName}}
+	when := "; retries at " + moment(now, n.at)
+	if n.at.IsZero() {
+		when = ""
 	}
-	return l
+	room := w - l.size()
+	words, less := brief(n.text+when, room), brief(n.less, room)
+	if n, m := width(clean(words)), width(clean(less)); m > 0 && (n > room || m > n && m <= room) {
+		words = less
+	}
+	said, timed := strings.CutSuffix(words, when)
+	return append(l, span{said, n.ink}, span{either(timed, when, ""), inkDim})
 }
 
 // powerSign is how power is shown: a sign and a word.

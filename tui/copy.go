@@ -61,7 +61,7 @@ func namesToCopy(l *list) []copied {
 // terminal knows how (OSC 52).
 func (a *app) copy(c copied) tea.Cmd {
 	if c.fetch == nil {
-		return tea.Batch(display.Write(ansi.SetSystemClipboard(c.text)), a.say(inkGood, signDone, "copied "+c.label+", if your terminal takes OSC 52"))
+		return tea.Batch(display.Write(ansi.SetSystemClipboard(c.text)), a.say(inkGood, signDone, "copied "+c.label+"; your terminal has to take OSC 52"))
 	}
 	return a.async(func(context.Context) done {
 		s, err := c.fetch()

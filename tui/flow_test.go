@@ -492,7 +492,7 @@ func TestForeignDomainIsSaid(t *testing.T) {
 	lab.status.Hypervisors["nuc"] = hv
 	lab.mu.Unlock()
 	d := drive(t, lab, 100, 30)
-	d.see("a domain backup_on_nuc that is not ours is in the way of backup: O on its screen adopts it")
+	d.see("has a domain backup_on_nuc, not ours, in the way of backup: O on its screen adopts it")
 	d.press("2", "i")
 	d.see("! conflict", "NOT OURS, AND IN THE WAY", "domain backup_on_nuc: running")
 }

@@ -129,18 +129,18 @@ func (s *home) notes(a *app, w, h int) []line {
 	room := max(min(s.room, most), 1)
 	out := make([]line, room, room+1)
 	all := a.cache.notes
-	for i := range room {
-		if i < len(all) {
-			out[i] = append(line{{" ", inkText}}, all[i].line(a.now)...)
-		}
+	before := " "
+	if len(all) > room && room == 1 {
+		before = fmt.Sprintf(" %d ", len(all))
+	}
+	for i := range min(room, len(all)) {
+		out[i] = append(line{{before, inkWarn}}, all[i].line(a.now, w-width(before))...)
 	}
 	switch {
 	case len(a.cache.hvs) == 0:
 	case len(all) == 0:
 		out[0] = text(inkGood, " "+signDone+" All is well: nothing needs you.")
-	case len(all) > room && room == 1:
-		out[0] = append(line{{fmt.Sprintf(" %d", len(all)), inkWarn}}, out[0]...)
-	case len(all) > room:
+	case len(all) > room && room > 1:
 		out[room-1] = text(inkWarn, fmt.Sprintf(" %s %d more need attention", signWarn, len(all)-room+1))
 	}
 	if most > 1 {

@@ -69,8 +69,8 @@ func TestMachineThatIsOffWantsNothing(t *testing.T) {
 	}
 	off.st.Power = model.PowerUnknown
 	n, ok := noteOf(&off)
-	if l := n.line(noon); !ok || l.size() > 79 {
-		t.Errorf("%q is %d wide", l, l.size())
+	if l := n.line(noon, 79); !ok || l.String() != "! rack has no agent yet: J on it shows the line that it joins with" {
+		t.Errorf("%q", l)
 	}
 }
 

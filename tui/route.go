@@ -100,7 +100,7 @@ func (a *app) globalKey(k tea.KeyPressMsg) tea.Cmd {
 			return a.refuse(keyUndoLast.need)
 		}
 		if a.last.Number == 0 {
-			return a.say(inkDim, signNone, "you have changed nothing in this session; 7 shows the history")
+			return a.say(inkDim, signNone, "you changed nothing in this session; 7 shows the history")
 		}
 		return a.proposeUndo(a.last)
 	case s == "tab":

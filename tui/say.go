@@ -11,7 +11,7 @@ import (
 
 // say shows a message in the status line for a while.
 func (a *app) say(i ink, sign, s string) tea.Cmd {
-	a.toast = line{{sign + " " + s, i}}
+	a.toast = line{{sign + " " + brief(s, a.w-3), i}}
 	a.toastID++
 	id := a.toastID
 	return a.after(8*time.Second, func(a *app) tea.Cmd {
@@ -20,6 +20,19 @@ func (a *app) say(i ink, sign, s string) tea.Cmd {
 		}
 		return nil
 	})
+}
+
+// brief is a message without the clauses at its end, from a colon or a semicolon
+// on, that have no room in w columns.
+func brief(s string, w int) string {
+	for width(clean(s)) > w {
+		at := max(strings.LastIndex(s, ": "), strings.LastIndex(s, "; "))
+		if at < 0 {
+			break
+		}
+		s = s[:at]
+	}
+	return s
 }
 
 // fail shows an error whole: in the status line where it fits, else in a box.

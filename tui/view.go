@@ -129,11 +129,16 @@ func (a *app) statusLine() line {
 	if _, typing := a.top().(typist); typing || len(a.cache.notes) == 0 {
 		return nil
 	}
-	l := append(line{{" ", inkText}}, a.cache.notes[0].line(a.now)...)
+	more := ""
 	if n := len(a.cache.notes) - 1; n > 0 {
-		l = append(l, span{" and " + strconv.Itoa(n) + " more", inkDim})
+		more = either(a.w < 60, " +"+strconv.Itoa(n), " and "+strconv.Itoa(n)+" more")
 	}
-	return l
+	room := a.w - 1 - width(more)
+	l := a.cache.notes[0].line(a.now, room)
+	if l.size() > room {
+		l = l.fit(room)
+	}
+	return append(append(line{{" ", inkText}}, l...), span{more, inkDim})
 }
 
 // keyLine names as many keys as fit. What is of use right now, the way back

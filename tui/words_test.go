@@ -147,3 +147,36 @@ func TestFetchedImagesHaveABar(t *testing.T) {
 		t.Errorf("the plan has what is fetched: %v", plan)
 	}
 }
+
+// TestNotesFitTheRoom checks what of a note is said where not all of it has
+// room: no word of it is cut.
+func TestNotesFitTheRoom(t *testing.T) {
+	retries := note{sign: "✗", hv: "nuc", text: "failed: pool default is full: free some; or move VMs", at: noon}
+	waits := note{sign: "!", hv: "tower", text: "waits: it would destroy a, b and c", less: "waits: it would destroy a +2"}
+	way := note{sign: "!", hv: "nuc", text: "has a domain x, not ours, in the way: O on its screen adopts it", less: "has a domain in the way"}
+	for _, c := range []struct {
+		n    note
+		w    int
+		want string
+	}{
+		{retries, 90, "✗ nuc failed: pool default is full: free some; or move VMs; retries at 12:00"},
+		{retries, 70, "✗ nuc failed: pool default is full: free some; or move VMs"},
+		{retries, 50, "✗ nuc failed: pool default is full: free some"},
+		{retries, 20, "✗ nuc failed"},
+		{waits, 42, "! tower waits: it would destroy a, b and c"},
+		{waits, 41, "! tower waits: it would destroy a +2"},
+		{waits, 30, "! tower waits"},
+		{way, 60, "! nuc has a domain x, not ours, in the way"},
+		{way, 30, "! nuc has a domain in the way"},
+	} {
+		if got := c.n.line(noon, c.w).String(); got != c.want {
+			t.Errorf("in %d columns %q, want %q", c.w, got, c.want)
+		}
+	}
+	lab := newLab()
+	d := drive(t, lab, 40, 12)
+	d.press("2")
+	d.see("! tower waits for your approval +3")
+	lab.finish(41, model.RunFailed, "no room in pool fast")
+	d.see("✗ thinkpad: run 41 failed ")
+}
