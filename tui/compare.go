@@ -13,13 +13,12 @@ import (
 // compared is what two profiles have in common and what not: what a switch
 // from one to the other makes appear and go.
 type compared struct {
-	from, to       string
-	top, page, end int
+	reel
+	from, to string
 }
 
 func (s *compared) title() string                                { return s.from + " and " + s.to }
 func (s *compared) refresh(*app, map[model.Ref]struct{}) tea.Cmd { return nil }
-func (s *compared) scroll(k tea.KeyPressMsg) bool                { return scrolled(&s.top, s.page, s.end, k) }
 
 func (s *compared) actions(a *app) []action {
 	return []action{
@@ -76,9 +75,7 @@ func (s *compared) draw(a *app, w, h int) []line {
 	section("−", inkWarn, "ONLY IN "+s.from+": they go, their disks are kept", only)
 	section("+", inkGood, "ONLY IN "+s.to+": they appear", other)
 	section("=", inkDim, "IN BOTH: they stay as they are", both)
-	s.page, s.end = max(h-1, 1), max(len(out)-h, 0)
-	s.top = min(s.top, s.end)
-	return out[s.top:min(s.top+h, len(out))]
+	return s.show(out, h)
 }
 
 // comparedVM is a VM in a comparison.

@@ -11,12 +11,12 @@ import (
 // conflictBox says that somebody else has changed what is being edited, field
 // by field, and offers theirs, or mine over theirs.
 type conflictBox struct {
+	reel
 	f      *form
 	err    *model.ConflictError
 	now    *model.State
 	theirs values
 	gone   bool
-	top    int // scrolled
 }
 
 func newConflictBox(f *form, err *model.ConflictError, now *model.State) *conflictBox {
@@ -39,14 +39,11 @@ func (c *conflictBox) again(version uint64, who string, now *model.State) *confl
 }
 
 func (c *conflictBox) key(a *app, k tea.KeyPressMsg) tea.Cmd {
-	switch k.String() {
-	case "esc":
+	switch s := k.String(); {
+	case s == "esc":
 		a.overlay = nil
-	case "up", "pgup":
-		c.top = max(c.top-1, 0)
-	case "down", "pgdown":
-		c.top++
-	case "t":
+	case c.arrows(k):
+	case s == "t":
 		if c.gone {
 			return nil
 		}
@@ -54,7 +51,7 @@ func (c *conflictBox) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 		c.f.reload(c.now)
 		c.f.serial++
 		return tea.Batch(c.f.preview(a), a.say(inkDim, signNone, "these are the values as they are now"))
-	case "o":
+	case s == "o":
 		if c.gone {
 			return nil
 		}
@@ -104,7 +101,7 @@ func (c *conflictBox) draw(a *app, w, h int) (string, []line, ink) {
 		keys = nil
 	}
 	foot := []line{nil, append(keys, span{"esc", inkKey}, span{either(w < 50, " back", " go on editing"), inkDim})}
-	return "Changed by somebody else", append(window(body, &c.top, h-len(foot)), foot...), inkWarn
+	return "Changed by somebody else", append(c.window(body, h-len(foot)), foot...), inkWarn
 }
 
 // differing are the fields that somebody has changed, with both values.

@@ -12,17 +12,12 @@ import (
 
 // message is something that has to be read before going on.
 type message struct {
+	reel
 	title, text string
-	top         int // scrolled
 }
 
 func (m *message) key(a *app, k tea.KeyPressMsg) tea.Cmd {
-	switch k.String() {
-	case "up", "pgup":
-		m.top = max(m.top-1, 0)
-	case "down", "pgdown":
-		m.top++
-	default:
+	if !m.arrows(k) {
 		a.overlay = nil
 	}
 	return nil
@@ -32,13 +27,14 @@ func (m *message) paste(*app, string) {}
 
 func (m *message) draw(a *app, w, h int) (string, []line, ink) {
 	whole := wrapped(inkText, m.text, w, 0)
-	body := window(whole, &m.top, h-2)
+	body := m.window(whole, h-2)
 	return m.title, append(body, nil, text(inkDim, either(len(body) < len(whole), "any other key closes this", "any key closes this"))), inkBad
 }
 
 // confirm asks before something is done: for a yes, or for a name to be typed
 // where something is lost for good. It lists all that will happen.
 type confirm struct {
+	reel
 	title   string
 	lines   []line         // what is said first
 	impacts []model.Impact // and what happens
@@ -52,7 +48,6 @@ type confirm struct {
 
 	in    input
 	wrong bool // another name was entered
-	top   int  // scrolled
 }
 
 func (c *confirm) typed() bool { return c.level == loses && c.name != "" }
@@ -63,10 +58,7 @@ func (c *confirm) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 	case s == "esc", s == "n" && !c.typed():
 		a.overlay = nil
 		return nil
-	case s == "up" || s == "pgup":
-		c.top = max(c.top-1, 0)
-	case s == "down" || s == "pgdown":
-		c.top++
+	case c.arrows(k):
 	case c.typed() && s == "enter":
 		if c.in.value() == c.name {
 			return c.yes(a)
@@ -127,7 +119,7 @@ func (c *confirm) draw(a *app, w, h int) (string, []line, ink) {
 			foot[len(foot)-1] = line{{signFailed + " that is not " + c.name + "   ", inkBad}, {"esc", inkKey}, {" leave it", inkDim}}
 		}
 	}
-	return c.title, append(window(body, &c.top, h-len(foot)), foot...), edge
+	return c.title, append(c.window(body, h-len(foot)), foot...), edge
 }
 
 // keys are those that answer, beside one another where they have room.
@@ -149,44 +141,15 @@ func (c *confirm) keys(w int) []line {
 	return rows
 }
 
-// window shows h of the lines from top on, and says that there are more.
-func window(body []line, top *int, h int) []line {
-	h = max(h, 2)
-	if len(body) <= h {
-		*top = 0
-		return body
-	}
-	*top = min(*top, len(body)-h+1)
-	shown := append([]line(nil), body[*top:min(*top+h-1, len(body))]...)
-	more := len(body) - *top - (h - 1)
-	words := "↑↓ the beginning is above"
-	if more > 0 {
-		words = "↑↓ " + count(more, "line") + " more"
-	}
-	return append(shown, text(inkDim, words))
-}
-
 // help lists the keys of the screen that it lies over.
-type help struct{ top int }
-
-// helpEnd is past the end of any help: what is drawn ends there.
-const helpEnd = 1 << 20
+type help struct{ reel }
 
 func (h *help) key(a *app, k tea.KeyPressMsg) tea.Cmd {
-	switch k.String() {
-	case "up", "k":
-		h.top = max(h.top-1, 0)
-	case "down", "j":
-		h.top++
-	case "pgup", "ctrl+u":
-		h.top = max(h.top-10, 0)
-	case "pgdown", "ctrl+d", "space":
-		h.top += 10
-	case "home", "g":
+	switch s := k.String(); {
+	case h.scroll(k):
+	case s == "g":
 		h.top = 0
-	case "end", "G":
-		h.top = helpEnd
-	case "esc", "q", "?", "enter":
+	case s == "esc" || s == "q" || s == "?" || s == "enter":
 		a.overlay = nil
 	}
 	return nil
@@ -208,7 +171,7 @@ func (h *help) draw(a *app, w, height int) (string, []line, ink) {
 			body = append(body, append(name, span{t, inkText}))
 		}
 	}
-	return "Keys: " + a.top().title() + " · esc closes", window(body, &h.top, height), inkRule
+	return "Keys: " + a.top().title() + " · esc closes", h.window(body, height), inkRule
 }
 
 // plural picks the word for a number of things.

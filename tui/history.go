@@ -172,8 +172,8 @@ func (s *history) table(a *app, w, h int) []line {
 
 // revision is one revision, field by field.
 type revision struct {
+	reel
 	rev model.Revision
-	top int
 }
 
 func (s *revision) title() string                                { return fmt.Sprintf("Revision %d", s.rev.Number) }
@@ -190,9 +190,8 @@ func undoKey(a *app, r model.Revision) binding {
 func (s *revision) actions(a *app) []action {
 	return []action{
 		{binding: undoKey(a, s.rev), do: func(a *app) tea.Cmd { return a.proposeUndo(s.rev) }},
-		{binding: bind("↓", "", "scroll down", "down", "j", "pgdown"), do: func(*app) tea.Cmd { s.top += 5; return nil }},
-		{binding: bind("↑", "", "scroll up", "up", "k", "pgup"), do: func(*app) tea.Cmd { s.top = max(s.top-5, 0); return nil }},
+		{binding: keyScroll},
 	}
 }
 
-func (s *revision) draw(a *app, w, h int) []line { return window(diffLines(a, s.rev, w-2), &s.top, h) }
+func (s *revision) draw(a *app, w, h int) []line { return s.window(diffLines(a, s.rev, w-2), h) }

@@ -37,21 +37,18 @@ func invite(a *app, name string) tea.Cmd {
 // invited shows the line to type on the machine that is to join. It is shown
 // once: only half of the key is kept.
 type invited struct {
+	reel
 	name, command string
 	expires       time.Time
-	top           int // scrolled
 }
 
 func (m *invited) key(a *app, k tea.KeyPressMsg) tea.Cmd {
-	switch k.String() {
-	case "up", "pgup":
-		m.top = max(m.top-1, 0)
-	case "down", "pgdown":
-		m.top++
-	case "y", "c":
+	switch s := k.String(); {
+	case m.arrows(k):
+	case s == "y" || s == "c":
 		a.overlay = nil
 		return a.copy(copied{label: "the command", text: m.command})
-	case "esc", "enter", "q":
+	case s == "esc" || s == "enter" || s == "q":
 		a.overlay = nil
 	}
 	return nil
@@ -62,5 +59,5 @@ func (m *invited) paste(*app, string) {}
 func (m *invited) draw(a *app, w, h int) (string, []line, ink) {
 	body := append(wrapped(inkText, "On "+m.name+", once, until "+moment(a.now, m.expires)+"; it is not shown again:", w, 0), nil)
 	body = append(body, wrapped(inkName, m.command, w, 0)...)
-	return "Invited", append(window(body, &m.top, h-2), nil, line{{"y", inkKey}, {" copy it   ", inkText}, {"esc", inkKey}, {" close", inkDim}}), inkRule
+	return "Invited", append(m.window(body, h-2), nil, line{{"y", inkKey}, {" copy it   ", inkText}, {"esc", inkKey}, {" close", inkDim}}), inkRule
 }

@@ -12,12 +12,11 @@ import (
 // planScreen is the plan of a run as a diff: what each step changes, before and
 // after.
 type planScreen struct {
-	of             *runScreen
-	top, page, end int
+	reel
+	of *runScreen
 }
 
-func (s *planScreen) title() string                 { return "Plan" }
-func (s *planScreen) scroll(k tea.KeyPressMsg) bool { return scrolled(&s.top, s.page, s.end, k) }
+func (s *planScreen) title() string { return "Plan" }
 
 func (s *planScreen) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
 	return s.of.refresh(a, dirty)
@@ -38,11 +37,7 @@ func (s *planScreen) draw(a *app, w, h int) []line {
 	}
 	out := s.of.summary(a, w)
 	out = append(out[:min(len(out), 2)], nil)
-	body := planLines(s.of.run, w)
-	room := h - len(out)
-	s.page, s.end = max(room-1, 1), max(len(body)-room, 0)
-	s.top = min(s.top, s.end)
-	return append(out, body[s.top:min(s.top+room, len(body))]...)
+	return append(out, s.show(planLines(s.of.run, w), h-len(out))...)
 }
 
 // actionWord is how a step's action is shown: terraform's sign, and a word.

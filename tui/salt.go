@@ -121,10 +121,8 @@ func reapply(a *app, name string) tea.Cmd {
 // saltScreen is the minion of a VM or a hypervisor: its state, and what came of
 // the last state.apply, state by state.
 type saltScreen struct {
+	reel
 	name string
-	top  int
-	end  int // the last line that can be on top
-	page int
 }
 
 func (s *saltScreen) title() string                                { return "Salt " + s.name }
@@ -143,33 +141,10 @@ func (s *saltScreen) status(a *app) (model.SaltStatus, bool) {
 func (s *saltScreen) actions(*app) []action {
 	again := keyReapply
 	again.short = "apply again"
-	scroll := keyMove
-	scroll.short, scroll.long = "scroll", "scroll; also j k, pgup pgdown, gg G"
 	return []action{
 		{binding: again, do: func(a *app) tea.Cmd { return reapply(a, s.name) }},
-		{binding: scroll},
+		{binding: keyScroll},
 	}
-}
-
-func (s *saltScreen) scroll(k tea.KeyPressMsg) bool {
-	switch k.String() {
-	case "up", "k":
-		s.top--
-	case "down", "j":
-		s.top++
-	case "pgup", "ctrl+b":
-		s.top -= s.page
-	case "pgdown", "ctrl+f", "space":
-		s.top += s.page
-	case "home":
-		s.top = 0
-	case "end", "G":
-		s.top = s.end
-	default:
-		return false
-	}
-	s.top = max(min(s.top, s.end), 0)
-	return true
 }
 
 func (s *saltScreen) draw(a *app, w, h int) []line {
@@ -185,11 +160,7 @@ func (s *saltScreen) draw(a *app, w, h int) []line {
 		return append(top, nil, text(inkDim, " No state.apply was seen yet. T applies the state now."))
 	}
 	top = append(top, fact("applied", text(inkDim, age(a.now, st.Result.At)+", "+resultWords(st.Result))), nil)
-	body := resultLines(st.Result, w)
-	s.page = max(h-len(top)-1, 1)
-	s.end = max(len(body)-(h-len(top)), 0)
-	s.top = min(s.top, s.end)
-	return append(top, body[s.top:]...)
+	return append(top, s.show(resultLines(st.Result, w), h-len(top))...)
 }
 
 func resultWords(r *model.SaltResult) string {

@@ -63,11 +63,9 @@ func (s *hypervisor) turn(a *app, section int) tea.Cmd {
 
 // hypervisorText is a section of a hypervisor that is read and scrolled.
 type hypervisorText struct {
+	reel
 	of      *hypervisor
 	section int
-	top     int
-	page    int
-	end     int // the last line that can be on top
 }
 
 func (s *hypervisorText) title() string { return s.of.name }
@@ -106,37 +104,6 @@ func (s *hypervisorText) jump(by int) tea.Cmd {
 	return nil
 }
 
-// scroll moves in the text.
-func (s *hypervisorText) scroll(k tea.KeyPressMsg) bool {
-	return scrolled(&s.top, s.page, s.end, k)
-}
-
-// scrolled moves the top of a text by a key and tells whether it was one that does.
-func scrolled(top *int, page, end int, k tea.KeyPressMsg) bool {
-	switch k.String() {
-	case "up", "k":
-		*top--
-	case "down", "j":
-		*top++
-	case "pgup", "ctrl+b":
-		*top -= page
-	case "pgdown", "ctrl+f", "space":
-		*top += page
-	case "ctrl+u":
-		*top -= page / 2
-	case "ctrl+d":
-		*top += page / 2
-	case "home":
-		*top = 0
-	case "end", "G":
-		*top = end
-	default:
-		return false
-	}
-	*top = max(min(*top, end), 0)
-	return true
-}
-
 func (s *hypervisorText) draw(a *app, w, h int) []line {
 	r := s.of.row(a)
 	if r == nil {
@@ -153,13 +120,12 @@ func (s *hypervisorText) draw(a *app, w, h int) []line {
 		body = factLines(a, r, w-1)
 	}
 	room := h - len(out)
-	s.page, s.end = max(room-1, 1), max(len(body)-room, 0)
-	s.top = min(s.top, s.end)
+	shown := s.show(body, room)
 	if s.end > 0 {
 		where := text(inkDim, strconv.Itoa(s.top+1)+"–"+strconv.Itoa(min(s.top+room, len(body)))+" of "+strconv.Itoa(len(body))+" lines ")
 		out[1] = spread(out[1], where, w)
 	}
-	return append(out, indented(body[s.top:min(s.top+room, len(body))])...)
+	return append(out, indented(shown)...)
 }
 
 // factLines are what the agent found out about its machine, and what people

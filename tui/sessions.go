@@ -55,9 +55,9 @@ func (s *access) sectionActions(at int) []action {
 
 // accessText is a section that is read: sessions or the audit.
 type accessText struct {
-	of             *access
-	section        int
-	top, page, end int
+	reel
+	of      *access
+	section int
 
 	sessions []model.Session
 	audit    []model.Audited
@@ -66,8 +66,7 @@ type accessText struct {
 	err      error
 }
 
-func (s *accessText) title() string                 { return "Access" }
-func (s *accessText) scroll(k tea.KeyPressMsg) bool { return scrolled(&s.top, s.page, s.end, k) }
+func (s *accessText) title() string { return "Access" }
 
 func (s *accessText) actions(*app) []action {
 	return append(s.of.sectionActions(s.section), action{binding: keyScroll})
@@ -107,10 +106,7 @@ func (s *accessText) draw(a *app, w, h int) []line {
 	default:
 		body = s.auditLines(a, w)
 	}
-	room := h - len(out)
-	s.page, s.end = max(room-1, 1), max(len(body)-room, 0)
-	s.top = min(s.top, s.end)
-	return append(out, body[s.top:min(s.top+room, len(body))]...)
+	return append(out, s.show(body, h-len(out))...)
 }
 
 // sessionLines are who is connected; what it comes from where there is room.

@@ -14,8 +14,8 @@ import (
 
 // settings are the lab's, to be read and edited.
 type settings struct {
-	top, page, end int
-	told           []string // the names of their secrets that are set
+	reel
+	told []string // the names of their secrets that are set
 }
 
 func (s *settings) title() string { return "Settings" }
@@ -33,8 +33,6 @@ func (s *settings) refresh(a *app, dirty map[model.Ref]struct{}) tea.Cmd {
 	})
 }
 
-func (s *settings) scroll(k tea.KeyPressMsg) bool { return scrolled(&s.top, s.page, s.end, k) }
-
 func (s *settings) actions(*app) []action {
 	edit := keyEdit
 	edit.keys, edit.show = []string{"enter", "e"}, "e"
@@ -45,10 +43,7 @@ func (s *settings) actions(*app) []action {
 }
 
 func (s *settings) draw(a *app, w, h int) []line {
-	body := settingLines(a, s.told, w-1)
-	s.page, s.end = max(h-1, 1), max(len(body)-h, 0)
-	s.top = min(s.top, s.end)
-	return indented(body[s.top:min(s.top+h, len(body))])
+	return indented(s.show(settingLines(a, s.told, w-1), h))
 }
 
 // settingLines are the settings by what they are about.

@@ -15,8 +15,8 @@ import (
 // vmDetail is all that is known of one VM: what it is, what it uses, the runs
 // that touched it and who changed it.
 type vmDetail struct {
-	name           string
-	top, page, end int
+	reel
+	name string
 
 	runs    []touch
 	history []model.Revision
@@ -37,9 +37,8 @@ const (
 	mostRevisionsRead = 500
 )
 
-func (s *vmDetail) title() string                 { return s.name }
-func (s *vmDetail) row(a *app) *vmRow             { r, _ := a.cache.vm(s.name); return r }
-func (s *vmDetail) scroll(k tea.KeyPressMsg) bool { return scrolled(&s.top, s.page, s.end, k) }
+func (s *vmDetail) title() string     { return s.name }
+func (s *vmDetail) row(a *app) *vmRow { r, _ := a.cache.vm(s.name); return r }
 
 func (s *vmDetail) refresh(a *app, _ map[model.Ref]struct{}) tea.Cmd {
 	vm := s.row(a)
@@ -126,9 +125,7 @@ func (s *vmDetail) draw(a *app, w, h int) []line {
 	} else {
 		body = append(append(vmPane(a, vm, w), nil), s.past(a, vm, w)...)
 	}
-	s.page, s.end = max(h-1, 1), max(len(body)-h, 0)
-	s.top = min(s.top, s.end)
-	return body[s.top:min(s.top+h, len(body))]
+	return s.show(body, h)
 }
 
 // past is which runs touched a VM, and who changed it.
