@@ -97,15 +97,35 @@ func (s *access) actions(a *app) []action {
 			return nil
 		}}
 	}
+	inviting := action{binding: keyInvite, do: inviteAgent}
+	if r.kind == "agent" || r.kind == "invite" {
+		inviting = inviting.only(false) // n does
+	}
 	remove := keyRemove
 	remove.long = "take this away: the user, the key, the agent's binding or the invite; asks"
 	return append(s.sectionActions(accessKeys),
 		on(keyEditUser, func(a *app, r accessRow) tea.Cmd { return a.open(newUserForm(a, r.name)) }).only(person),
-		on(keyAddKey, func(a *app, r accessRow) tea.Cmd { return a.open(newKeyForm(a, r.name)) }).only(person),
-		action{binding: keyNew, do: func(a *app) tea.Cmd { return a.open(newUserForm(a, "")) }},
-		action{binding: keyInvite, do: inviteAgent},
+		on(keyAddKey, func(a *app, r accessRow) tea.Cmd { return a.open(newKeyForm(a, r.name)) }).only(r.kind == "user"),
+		r.another(),
+		inviting,
 		on(remove, revoke),
 	)
+}
+
+// another adds one more of the kind that is chosen.
+func (r accessRow) another() action {
+	add := keyNew
+	add.long = "add one of what is chosen: a user, a key of the user, or an agent by an invite"
+	switch r.kind {
+	case "key":
+		add.short = "new key"
+		return action{binding: add, do: func(a *app) tea.Cmd { return a.open(newKeyForm(a, r.name)) }}
+	case "agent", "invite":
+		add.short = "invite"
+		return action{binding: add, do: inviteAgent}
+	}
+	add.short = "new user"
+	return action{binding: add, do: func(a *app) tea.Cmd { return a.open(newUserForm(a, "")) }}
 }
 
 func (s *access) draw(a *app, w, h int) []line {

@@ -60,6 +60,8 @@ func TestScreens(t *testing.T) {
 		{"plots", "end up w"},
 		{"plots-lab", "W"},
 		{"access", "g a"},
+		{"access-key", "g a down"},
+		{"access-invite", "g a end"},
 		{"access-sessions", "g a right"},
 		{"access-audit", "g a left"},
 		{"settings", "g e"},
@@ -123,7 +125,7 @@ func TestScreens(t *testing.T) {
 				switch s.name {
 				case "empty", "empty-vms":
 					lab.state, lab.status, lab.runs = model.NewState(), model.Status{}, nil
-				case "access", "user-form", "key-form", "invite":
+				case "access", "access-key", "access-invite", "user-form", "key-form", "invite":
 					lab = peopled(t)
 				case "roles", "role-form":
 					lab = withRole(lab)

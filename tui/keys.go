@@ -121,7 +121,7 @@ var (
 	keyScroll        = bind("↑↓", "scroll", "scroll; also j k, pgup pgdown, ctrl+u ctrl+d, gg G", "up", "down", "j", "k", "pgup", "pgdown", "home", "end", "G", "ctrl+u", "ctrl+d", "ctrl+b", "ctrl+f", "space")
 	keyEditUser      = bind("e", "edit", "edit the user: name and role", "e", "enter").by(model.RoleAdmin)
 	keyAddKey        = bind("K", "key", "give the user one more key", "K").by(model.RoleAdmin)
-	keyInvite        = bind("i", "invite", "invite the agent of a hypervisor: shows the line to type there").by(model.RoleAdmin)
+	keyInvite        = bind("J", "invite", "invite the agent of a hypervisor: shows the line to type there", "J", "i").by(model.RoleAdmin)
 	keyJoin          = bind("J", "invite", "invite its agent: shows the line to type there", "J").by(model.RoleAdmin)
 	keyCompare       = bind("v", "compare", "compare it with another profile: what a switch makes appear and go")
 	keySwap          = bind("v", "turn round", "turn the comparison round")

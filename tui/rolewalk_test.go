@@ -89,7 +89,8 @@ var needed = map[string]model.Role{
 
 	"adopt the guest or the disk that is not ours and in the way of this VM; says what that takes, and asks": model.RoleAdmin,
 
-	"add one":       model.RoleAdmin,
+	"add one": model.RoleAdmin,
+	"add one of what is chosen: a user, a key of the user, or an agent by an invite": model.RoleAdmin,
 	"edit (also e)": model.RoleAdmin,
 	"edit it":       model.RoleAdmin,
 	"edit the hypervisor; e too where no VM is chosen":                                                  model.RoleAdmin,

@@ -84,7 +84,11 @@ func TestAccessIsGivenAndTaken(t *testing.T) {
 		t.Errorf("linus is %+v", u)
 	}
 
-	d.press("end", "d")
+	d.press("end", "n")
+	d.see("n invite", "Invite the agent of")
+	d.press("esc", "home", "down", "n")
+	d.see("add a key of ada")
+	d.press("esc", "end", "d")
 	d.see("Revoke invite pi5?")
 	d.press("y")
 	d.settle()
