@@ -43,6 +43,7 @@ require (
 	github.com/charmbracelet/x/term v0.2.2
 	github.com/charmbracelet/x/vt v0.0.0-20260316093931-f2fb44ab3145
 	github.com/charmbracelet/x/xpty v0.1.4
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/hashicorp/go-version v1.9.0
 	github.com/icholy/digest v1.2.0
 	github.com/prometheus-community/pro-bing v0.9.1

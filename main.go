@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"homelab/agent"
@@ -140,6 +141,7 @@ func serve(ctx context.Context, listen, metrics, restore string, opts server.Opt
 		}
 		return err
 	}
+	_, _ = daemon.SdNotify(true, daemon.SdNotifyReady) // that it runs; without systemd nobody waits for it
 	return srv.Run(ctx)
 }
 

@@ -143,6 +143,11 @@ func TestInstalledUnderSystemd(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	m.must("sh", "-ec", "rm -rf /root/.ssh; mkdir -m 700 /root/.ssh; ssh-keygen -q -t ed25519 -N '' -C ann@laptop -f /root/key; cp /root/key.pub /root/.ssh/id_ed25519.pub")
+	m.must("sh", "-ec", "mkdir -p /var/lib/homelab/server; echo damaged >/var/lib/homelab/server/homelab.db")
+	if out, err := m.do("/root/homelab", "install", "server"); err == nil || !strings.Contains(out, "systemctl restart homelab-server.service: ") {
+		t.Errorf("a server that does not come up: %v\n%s", err, out)
+	}
+	m.must("rm", "/var/lib/homelab/server/homelab.db")
 	if out := m.must("/root/homelab", "install", "server"); !strings.Contains(out, "the server runs; connect with: ssh -p 2222 ") {
 		t.Errorf("install says\n%s", out)
 	}

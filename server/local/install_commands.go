@@ -193,7 +193,7 @@ func (i *installation) agent(root *cobra.Command, join Join, token, server strin
 		return err
 	}
 	if !i.dry && i.root == "" {
-		i.sayf("the agent runs; what it says: journalctl -u %s", agentUnit)
+		i.sayf("the agent is started; what it says: journalctl -u %s", agentUnit)
 	}
 	if _, err := os.Stat("/run/libvirt/libvirt-sock"); err != nil && i.root == "" {
 		i.sayf("note: libvirt does not run here yet; on Debian: apt install libvirt-daemon-system qemu-system qemu-utils")

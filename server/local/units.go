@@ -67,7 +67,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Type=exec
+Type=notify
 ExecStart=@BINARY@ serve --listen @LISTEN@ --authorized-keys @KEYS@
 User=homelab
 Group=homelab
