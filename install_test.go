@@ -105,6 +105,10 @@ func TestInstallAndUninstall(t *testing.T) {
 	if err != nil || strings.Contains(again, "wrote") || strings.Count(again, "unchanged") != 7 {
 		t.Errorf("the second time: %v\n%s", err, again)
 	}
+	args[5] = "2222"
+	if moved, err := homelab(t, args...); err != nil || !strings.Contains(moved, "agents that have joined look for it on port 22 still") {
+		t.Errorf("on another port: %v\n%s", err, moved)
+	}
 	out, err := homelab(t, "uninstall", "--root", root)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -155,6 +159,7 @@ func TestInstallRefuses(t *testing.T) {
 	}{
 		{[]string{"install", "agent", "--root", root}, "give --join TOKEN"},
 		{[]string{"install", "agent", "--root", root, "--join", "nonsense"}, "token"},
+		{[]string{"install", "agent", "--root", root, "--server", "nas:22"}, "give --join TOKEN"},
 		{[]string{"install", "server", "--root", root, "--authorized-keys", empty}, "no public key"},
 		{[]string{"install", "agent", "--root", root, "--join", "nonsense", "--dry-run"}, "token"},
 		{[]string{"install", "server", "--root", root, "--port", "70000"}, "no port"},

@@ -19,8 +19,9 @@ import (
 // machine is this one once more, under a systemd of its own, as root of
 // namespaces: see testdata/systemd/boot.
 type machine struct {
-	t   *testing.T
-	pid string // of its systemd
+	t    *testing.T
+	pid  string // of its systemd
+	port string // of the server that is installed
 }
 
 // bootMachine starts one, which ends with the test.
@@ -47,7 +48,7 @@ func bootMachine(t *testing.T) *machine {
 		<-over
 		removeCgroups(t, boot.Process.Pid)
 	})
-	m := &machine{t: t}
+	m := &machine{t: t, port: "2222"}
 	deadline := time.After(time.Minute)
 	for tick := time.NewTicker(100 * time.Millisecond); ; {
 		select {
@@ -111,7 +112,7 @@ func (m *machine) must(args ...string) string {
 
 // ssh runs a command of the server that is installed.
 func (m *machine) ssh(args ...string) (string, error) {
-	return m.do(append([]string{"ssh", "-F", "none", "-p", "2222", "-i", "/root/key", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "LogLevel=ERROR", "localhost"}, args...)...)
+	return m.do(append([]string{"ssh", "-F", "none", "-p", m.port, "-i", "/root/key", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "LogLevel=ERROR", "localhost"}, args...)...)
 }
 
 // shows waits until a command's output matches.
@@ -176,6 +177,15 @@ func TestInstalledUnderSystemd(t *testing.T) {
 	m.shows(`(?m)^box +online`, "agent", "list")
 	m.must("systemctl", "restart", "homelab-agent")
 	m.shows(`(?m)^\d+ .*agent box .*began to serve box +2$`, "history", "--audit")
+
+	m.port = "2223"
+	if out := m.must("/root/homelab", "install", "server", "--port", m.port); !strings.Contains(out, "look for it on port 2222 still") {
+		t.Errorf("install says\n%s", out)
+	}
+	if out := m.must("/root/homelab", "install", "agent", "--server", "localhost:"+m.port); !strings.Contains(out, "box looks for the server at localhost:2223 from now on") {
+		t.Errorf("install says\n%s", out)
+	}
+	m.shows(`(?m)^box +online`, "agent", "list")
 
 	out = m.must("/root/homelab", "uninstall")
 	for _, unit := range []string{"homelab-server", "homelab-agent"} {

@@ -128,13 +128,14 @@ func runOnce(ctx context.Context, opts Options) error {
 }
 
 // Join joins the server with the token of opts, unless it was joined with it
-// before, and returns the name of the hypervisor that this machine is.
+// before or there is none, and returns the name of the hypervisor that this
+// machine is. Where opts say that the server is, it is looked for from now on.
 func Join(ctx context.Context, opts Options) (hypervisor string, err error) {
-	_, lock, id, err := enter(ctx, opts)
+	f, lock, id, err := enter(ctx, opts)
 	if err != nil {
 		return "", err
 	}
-	return id.Hypervisor, lock.Close()
+	return id.Hypervisor, errors.Join(f.save(identityFile, id), lock.Close())
 }
 
 // enter makes the data folder this process's own, until the lock is closed, and

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,7 +19,8 @@ import (
 
 // Join makes this machine's agent known to a server, once, and returns the name
 // of the hypervisor that it is. Data is the agent's folder; an empty server is
-// the token's own.
+// the token's own. With an empty token it has joined before, and keeps where the
+// server is now.
 type Join func(ctx context.Context, data, token, server string) (hypervisor string, err error)
 
 // Install puts the server or the agent in place as a service of this machine.
@@ -92,6 +94,7 @@ func (i *installation) server(root *cobra.Command, address string, port int, key
 	if err != nil {
 		return err
 	}
+	before := i.portBefore()
 	if admins != nil {
 		if err := i.write(adminKeysFile, admins); err != nil {
 			return err
@@ -115,6 +118,9 @@ func (i *installation) server(root *cobra.Command, address string, port int, key
 		}
 		i.sayf("the server runs; connect with: ssh %s", to)
 		i.sayf("what it says: journalctl -u %s", serverUnit)
+	}
+	if before != "" && before != strconv.Itoa(port) {
+		i.sayf("note: agents that have joined look for it on port %s still; on each hypervisor: sudo homelab install agent --server HOST:%d", before, port)
 	}
 	return nil
 }
@@ -170,7 +176,7 @@ It runs as root, as libvirt needs it, with what rights can be taken from it.`,
 	}
 	installFlags(cmd, i)
 	cmd.Flags().StringVar(&token, "join", "", "`token` of an invite")
-	cmd.Flags().StringVar(&server, "server", "", "address of the server, `HOST:PORT`, if it is another than the token's")
+	cmd.Flags().StringVar(&server, "server", "", "address of the server, `HOST:PORT`, if it is another than the token's or was moved")
 	return cmd
 }
 
@@ -205,17 +211,24 @@ func (i *installation) agent(root *cobra.Command, join Join, token, server strin
 func (i *installation) join(join Join, token, server string) error {
 	_, err := os.Stat(i.path(filepath.Join(agentData, "identity.json")))
 	switch joined := err == nil; {
-	case token == "" && joined:
+	case token == "" && joined && server == "":
 		i.sayf("unchanged %s: it has joined before", agentData)
 		return nil
-	case token == "":
+	case token == "" && !joined:
 		return &UsageError{errors.New("the agent has not joined yet: give --join TOKEN, which `ssh homelab.lan agent invite NAME` prints")}
 	}
-	if _, err := wire.ParseToken(token); err != nil {
+	if _, _, err := net.SplitHostPort(server); server != "" && err != nil {
+		return &UsageError{fmt.Errorf("--server %q must be HOST:PORT", server)}
+	}
+	if _, err := wire.ParseToken(token); token != "" && err != nil {
 		return &UsageError{err}
 	}
 	if i.dry {
-		i.sayf("would join the server with the token, and keep who we are in %s", agentData)
+		what := "join the server with the token, and keep who we are in " + agentData
+		if token == "" {
+			what = "look for the server at " + server + " from now on"
+		}
+		i.sayf("would %s", what)
 		return nil
 	}
 	stopped := i.root == "" && i.stopUnit(agentUnit) // a running agent holds the folder
@@ -226,7 +239,10 @@ func (i *installation) join(join Join, token, server string) error {
 		}
 		return err
 	}
-	i.changed = true
+	if i.changed = true; token == "" {
+		i.sayf("%s looks for the server at %s from now on", name, server)
+		return nil
+	}
 	i.sayf("joined as %s", name)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,6 +29,15 @@ func (i *installation) checkPort(listen string) error {
 		return nil
 	}
 	return err
+}
+
+// portBefore is the port of a server that is installed already, else empty.
+func (i *installation) portBefore() string {
+	unit, _ := os.ReadFile(i.path(filepath.Join(unitFolder, serverUnit)))
+	if listen := regexp.MustCompile(`--listen \S*:(\d+)`).FindSubmatch(unit); listen != nil {
+		return string(listen[1])
+	}
+	return ""
 }
 
 // portTaken is an error if a program other than homelab listens on an address.
