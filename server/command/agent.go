@@ -103,7 +103,7 @@ by another, say so with --address.`,
 				Expires    time.Time `json:"expires"`
 			}{args[0], token, expires.UTC()})
 		}
-		s.notef("On %s, run this as root; the token works once and ends %s:", clean(args[0]), s.age(expires))
+		s.notef("On %s, run this as root, or homelab install agent --join … to have it as a service; the token works once and ends %s:", clean(args[0]), s.age(expires))
 		s.sayf("homelab agent --join %s", token)
 		return nil
 	}
