@@ -40,24 +40,39 @@ func backupName(day string) string { return "homelab-" + day + ".db" }
 func (s *Store) Carry(pattern string) { s.carried = pattern }
 
 // Backup writes a consistent copy to w. A slow w holds nothing up: the copy is
-// made first.
+// made first, beside the store or, when there is no room, in memory or among
+// the system's temporary files: a full disk is when one wants a backup.
 func (s *Store) Backup(w io.Writer) error {
-	dir, err := os.MkdirTemp(filepath.Dir(s.path), ".backup-")
-	if err != nil {
-		return err
+	f, err := s.tempCopy(filepath.Dir(s.path))
+	for _, dir := range []string{"/dev/shm", os.TempDir()} {
+		if err == nil {
+			break
+		}
+		if other, otherErr := s.tempCopy(dir); otherErr == nil {
+			f, err = other, nil
+		}
 	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "homelab.db")
-	if err := s.copyTo(file); err != nil {
+	if err != nil {
 		return fmt.Errorf("copy %s: %w", s.path, err)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return err
 	}
 	defer f.Close()
 	_, err = io.Copy(w, f)
 	return err
+}
+
+// tempCopy makes a copy in a folder that has no name there any more, so that it
+// is gone when it is closed, even if this process is killed.
+func (s *Store) tempCopy(folder string) (*os.File, error) {
+	dir, err := os.MkdirTemp(folder, ".backup-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "homelab.db")
+	if err := s.copyTo(file); err != nil {
+		return nil, err
+	}
+	return os.Open(file)
 }
 
 // BackupDaily makes the copy of a day unless it is there, drops those that are
