@@ -11,6 +11,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,7 +169,7 @@ func enter(ctx context.Context, opts Options) (folder, *os.File, identity, error
 
 // work runs the agent's goroutines until ctx ends or the spool breaks.
 func (a *agent) work(ctx context.Context) error {
-	a.log.Info("agent started", "server", a.id.Server, "terraform", a.tf.name)
+	a.log.Info("agent started", "server", a.id.Server, "terraform", cmp.Or(a.tf.Name(), "none yet: the first run fetches one"))
 	// The connection outlives the runs, to say how they ended.
 	connCtx, disconnect := context.WithCancel(context.WithoutCancel(ctx))
 	defer disconnect()

@@ -97,6 +97,9 @@ func (t *attempt) plan() (*tfjson.Plan, error) {
 	if !t.enter(model.RunPlanning, model.Record{Level: model.LevelInfo, Message: fmt.Sprintf("planning config %s", short(t.Digest))}) {
 		return nil, context.Cause(t.ctx)
 	}
+	if err := t.a.tf.ready(t.ctx, func(s string) { t.say("%s", s) }); err != nil {
+		return nil, err
+	}
 	var err error
 	if t.dir, t.manifest, err = t.a.config(t.ctx, t.Digest); err != nil {
 		return nil, err

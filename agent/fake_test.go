@@ -377,6 +377,12 @@ func start(t *testing.T, opts Options) *running {
 	if opts.Terraform == "" {
 		opts.Terraform = terraformFor(t)
 	}
+	return begin(t, opts)
+}
+
+// begin starts an agent that finds its terraform itself; the test ends it.
+func begin(t *testing.T, opts Options) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{cancel: cancel, done: make(chan struct{})}
 	go func() {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-version"
@@ -21,31 +22,83 @@ import (
 // project is tested with it.
 const terraformVersion = "1.11.4"
 
+// fetch fetches it; a variable for tests.
+var fetch = fetchTerraform
+
 // releaseHost is where it is fetched from.
 const releaseHost = "releases.hashicorp.com"
 
-// FindTerraform returns the path of a terraform: terraform or tofu on PATH,
-// else one fetched into folder before, else it fetches one there. Progress
-// gets a line whenever there is something to say about that.
-func FindTerraform(ctx context.Context, folder string, progress func(string)) (string, error) {
+// ready finds or fetches a binary if there was none yet.
+func (t *terraform) ready(ctx context.Context, say func(string)) error {
+	if t.bin != "" {
+		return nil
+	}
+	bin, err := FindTerraform(ctx, string(t.f), say)
+	if err != nil {
+		return err
+	}
+	return t.use(ctx, bin)
+}
+
+// use takes a binary, which it asks what it is.
+func (t *terraform) use(ctx context.Context, bin string) (err error) {
+	t.bin = bin
+	defer func() {
+		if err != nil {
+			t.bin = ""
+		}
+	}()
+	tf, err := t.exec(string(t.f), nil)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	v, _, err := tf.Version(ctx, true)
+	if err != nil {
+		return fmt.Errorf("%s does not work: %w", bin, err)
+	}
+	name := "terraform " + v.String()
+	if strings.Contains(filepath.Base(bin), "tofu") {
+		name = "tofu " + v.String()
+	}
+	t.name.Store(&name)
+	return nil
+}
+
+// terraformHere is the path of a terraform that is on this machine: terraform or
+// tofu on PATH, else one fetched into folder before; empty if there is none.
+func terraformHere(folder string) string {
 	for _, name := range []string{"terraform", "tofu"} {
 		if path, err := exec.LookPath(name); err == nil {
-			return filepath.Abs(path)
+			if path, err = filepath.Abs(path); err == nil {
+				return path
+			}
 		}
 	}
 	kept := filepath.Join(folder, "terraform")
 	if info, err := os.Stat(kept); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-		return kept, nil
+		return kept
+	}
+	return ""
+}
+
+// FindTerraform returns the path of a terraform: one that is on this machine,
+// else it fetches one into folder. Progress gets a line whenever there is
+// something to say about that.
+func FindTerraform(ctx context.Context, folder string, progress func(string)) (string, error) {
+	if path := terraformHere(folder); path != "" {
+		return path, nil
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
 	}
 	progress(fmt.Sprintf("no terraform or tofu on PATH: fetching terraform %s from %s (about 30 MB)", terraformVersion, releaseHost))
-	path, err := fetchTerraform(ctx, folder, progress)
+	path, err := fetch(ctx, folder, progress)
 	if err != nil {
 		return "", fmt.Errorf("neither terraform nor tofu is on PATH, and terraform could not be fetched: %w\n"+
 			"install terraform 1.5 or later (https://developer.hashicorp.com/terraform/install)\n"+
-			"or tofu (https://opentofu.org/docs/intro/install), and start again", plainly(err))
+			"or tofu (https://opentofu.org/docs/intro/install) here, and try again", plainly(err))
 	}
 	progress("terraform is in " + path)
 	return path, nil

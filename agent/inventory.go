@@ -97,7 +97,7 @@ func (a *agent) currentFacts() model.Facts {
 	host, _ := os.Hostname()
 	f := model.Facts{
 		Hostname: host, OS: osName(), Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), MemoryMiB: memoryMiB(),
-		Terraform: a.tf.name, Libvirt: a.virt.Version(),
+		Terraform: a.tf.Name(), Libvirt: a.virt.Version(),
 	}
 	if m := a.manifest.Load(); m != nil && m.Platform == model.PlatformLibvirt {
 		if accel := a.accel.Load(); accel != nil {

@@ -27,10 +27,6 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 	a.signer = signer
 	a.trust.set(hosts)
 	a.run = newRunner(a)
-	bin, err := a.findTerraform(ctx)
-	if err != nil {
-		return nil, err
-	}
 	note, err := endLeftover(ctx, f, 20*time.Second)
 	if err != nil {
 		return nil, err
@@ -38,8 +34,8 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 	if note != "" {
 		a.log.Warn(note)
 	}
-	a.tf = &terraform{f: f, bin: bin, uri: opts.LibvirtURI}
-	if err := a.tf.version(ctx); err != nil {
+	a.tf = &terraform{f: f, uri: opts.LibvirtURI}
+	if err := a.openTerraform(ctx); err != nil {
 		return nil, err
 	}
 	if a.names, err = openNames(f); err != nil {
@@ -59,16 +55,25 @@ func open(ctx context.Context, f folder, id identity, opts Options) (*agent, err
 	return a, a.endUnfinished()
 }
 
-// findTerraform finds the terraform that the options name, or any.
-func (a *agent) findTerraform(ctx context.Context) (string, error) {
-	if a.opts.Terraform == "" {
-		return FindTerraform(ctx, string(a.f), func(s string) { a.log.Info(s) })
+// openTerraform takes the terraform that the options name, or any that is here.
+// Where there is none the first run fetches one, so that people see that where
+// they look: in its log.
+func (a *agent) openTerraform(ctx context.Context) error {
+	bin := a.opts.Terraform
+	if bin == "" {
+		bin = terraformHere(string(a.f))
 	}
-	path, err := exec.LookPath(a.opts.Terraform)
+	if bin == "" {
+		return nil
+	}
+	bin, err := exec.LookPath(bin)
 	if err != nil {
-		return "", fmt.Errorf("no terraform: %w", err)
+		return fmt.Errorf("no terraform: %w", err)
 	}
-	return filepath.Abs(path)
+	if bin, err = filepath.Abs(bin); err != nil {
+		return err
+	}
+	return a.tf.use(ctx, bin)
 }
 
 // openManifest finds the manifest of the config that was fetched last, so that

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -43,37 +44,27 @@ const backendFile = "agent_backend.tf"
 // which tells no process number, so that their group could not be killed.
 type terraform struct {
 	f    folder
-	bin  string
-	name string // "terraform 1.11.4"
-	uri  string // of libvirt
+	uri  string                 // of libvirt
+	bin  string                 // empty until one is found; the runs'
+	name atomic.Pointer[string] // "terraform 1.11.4"
 
 	mu   sync.Mutex
 	read state // as of the file that info is about
 	info os.FileInfo
 }
 
-// version asks the binary what it is.
-func (t *terraform) version(ctx context.Context) error {
-	tf, err := t.exec(string(t.f), nil)
-	if err != nil {
-		return err
+// Name is what it says that it is, such as "terraform 1.11.4"; empty until one
+// is found.
+func (t *terraform) Name() string {
+	if name := t.name.Load(); name != nil {
+		return *name
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	v, _, err := tf.Version(ctx, true)
-	if err != nil {
-		return fmt.Errorf("%s does not work: %w", t.bin, err)
-	}
-	t.name = "terraform " + v.String()
-	if strings.Contains(filepath.Base(t.bin), "tofu") {
-		t.name = "tofu " + v.String()
-	}
-	return nil
+	return ""
 }
 
 // program is what people call the binary.
 func (t *terraform) program() string {
-	name, _, _ := strings.Cut(t.name, " ")
+	name, _, _ := strings.Cut(t.Name(), " ")
 	return name
 }
 
@@ -150,7 +141,7 @@ func (t *terraform) Init(ctx context.Context, dir string, say func(string)) erro
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	sum := sha256.Sum256([]byte(t.bin + "\x00" + t.name + "\x00" + string(t.f) + "\x00" + string(main)))
+	sum := sha256.Sum256([]byte(t.bin + "\x00" + t.Name() + "\x00" + string(t.f) + "\x00" + string(main)))
 	want, have := hex.EncodeToString(sum[:]), ""
 	if err := t.f.load(initFile, &have); err != nil {
 		have = ""
@@ -165,7 +156,7 @@ func (t *terraform) Init(ctx context.Context, dir string, say func(string)) erro
 	if have == want {
 		return nil
 	}
-	say("preparing " + t.name + ": backend and providers")
+	say("preparing " + t.Name() + ": backend and providers")
 	tf, err := t.exec(dir, nil)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -122,4 +123,26 @@ func TestShutdownEndsRunsFirst(t *testing.T) {
 	}
 	a.spool.Close()
 	a.virt.Close()
+}
+
+// An agent without terraform is there all the same: the run says what is missing,
+// and finds what was installed meanwhile.
+func TestTerraformThatIsNotThere(t *testing.T) {
+	real := terraformFor(t)
+	bin := t.TempDir()
+	t.Setenv("PATH", bin)
+	fetch = func(context.Context, string, func(string)) (string, error) { return "", fmt.Errorf("no network") }
+	t.Cleanup(func() { fetch = fetchTerraform })
+	s := newFakeServer(t)
+	begin(t, Options{Data: t.TempDir(), Token: s.token().String()})
+	s.send(run(1, s.offer(sandboxConfig(t, "one", idA))))
+	if got := s.state(1, model.RunFailed); !strings.Contains(got.Error, "could not be fetched: no network") {
+		t.Errorf("error %q", got.Error)
+	}
+	if err := os.Symlink(real, filepath.Join(bin, filepath.Base(real))); err != nil {
+		t.Fatal(err)
+	}
+	s.send(run(2, s.offer(sandboxConfig(t, "one", idA))))
+	s.state(2, model.RunSucceeded)
+	s.until("the server to know of it", func() bool { return s.facts.Terraform != "" })
 }
