@@ -97,17 +97,19 @@ func (s *access) actions(a *app) []action {
 			return nil
 		}}
 	}
-	inviting := action{binding: keyInvite, do: inviteAgent}
-	if r.kind == "agent" || r.kind == "invite" {
-		inviting = inviting.only(false) // n does
+	unless := func(other bool, act action) action { // another key does it there
+		if other {
+			act.at = -1
+		}
+		return act
 	}
 	remove := keyRemove
 	remove.long = "take this away: the user, the key, the agent's binding or the invite; asks"
 	return append(s.sectionActions(accessKeys),
 		on(keyEditUser, func(a *app, r accessRow) tea.Cmd { return a.open(newUserForm(a, r.name)) }).only(person),
-		on(keyAddKey, func(a *app, r accessRow) tea.Cmd { return a.open(newKeyForm(a, r.name)) }).only(r.kind == "user"),
 		r.another(),
-		inviting,
+		unless(r.kind != "user", on(keyAddKey, func(a *app, r accessRow) tea.Cmd { return a.open(newKeyForm(a, r.name)) })),
+		unless(!person, action{binding: keyInvite, do: inviteAgent}),
 		on(remove, revoke),
 	)
 }

@@ -50,7 +50,9 @@ func (s *access) sectionActions(at int) []action {
 			return next.refresh(a, nil)
 		}
 	}
-	return []action{{binding: keySection, do: to(1)}, {binding: keySectionBack, do: to(-1)}}
+	next := keySection
+	next.short = "" // the heads name the keys
+	return []action{{binding: next, do: to(1)}, {binding: keySectionBack, do: to(-1)}}
 }
 
 // accessText is a section that is read: sessions or the audit.
