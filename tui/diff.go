@@ -252,7 +252,9 @@ func valueLines(key string, w int, values ...span) []line {
 	}
 	out := []line{text(inkDim, "   "+key)}
 	for _, v := range values {
-		out = append(out, wrapped(v.ink, "     "+strings.TrimSpace(v.text), w, 5)...)
+		for _, t := range wrap(strings.TrimSpace(v.text), w-5) {
+			out = append(out, text(v.ink, "     "+t))
+		}
 	}
 	return out
 }

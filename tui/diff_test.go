@@ -3,6 +3,7 @@ package tui
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"homelab/model"
@@ -43,5 +44,15 @@ func TestShowValues(t *testing.T) {
 		if v = d; show(v["x"]) != want {
 			t.Errorf("%s is %q, want %q", in, show(v["x"]), want)
 		}
+	}
+}
+
+// TestLongValuesBeginUnderTheirName checks that a word that is longer than the
+// room for it leaves no line empty.
+func TestLongValuesBeginUnderTheirName(t *testing.T) {
+	got := textOf(valueLines("fingerprint", 30, span{"SHA256:" + strings.Repeat("x", 40), inkText}))
+	want := "   fingerprint\n     SHA256:" + strings.Repeat("x", 18) + "\n     " + strings.Repeat("x", 22) + "\n"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
