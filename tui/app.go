@@ -135,16 +135,17 @@ func (a *app) begin(at []string) tea.Cmd {
 
 // notice is what the status line says where nothing else is to be said.
 func (a *app) notice() line {
-	u := a.lab.User()
+	u, words := a.lab.User(), a.opts.Notice
 	switch {
 	case u.Role == model.RoleViewer:
-		return text(inkDim, " "+u.Name+" is a viewer: looks at everything, changes nothing")
+		words = u.Name + " is a viewer: looks at everything, changes nothing"
 	case u.Role == model.RoleOperator:
-		return text(inkDim, " "+u.Name+" is an operator: switches machines and guests, edits nothing")
-	case a.opts.Notice != "":
-		return text(inkDim, " "+a.opts.Notice)
+		words = u.Name + " is an operator: switches machines and guests, edits nothing"
+	case width(clean(words)) > a.w-1: // to be typed, so half of it is of no use
+		words, _, _ = strings.Cut(words, ": ")
+		words += ": ? says how"
 	}
-	return nil
+	return text(inkDim, " "+brief(words, a.w-1))
 }
 
 // Init starts watching.

@@ -119,10 +119,14 @@ func (s *compared) balance(a *app, w int) []line {
 		if total := r.st.Facts.MemoryMiB; total > 0 {
 			part = append(part, span{" of " + mebibytes(total), inkDim})
 		}
-		if len(l) > 1 && l.size()+part.size() > w {
+		switch {
+		case len(l) == 1:
+		case l.size()+3+part.size() > w:
 			out, l = append(out, l), line{{" ", inkText}}
+		default:
+			l = append(l, span{"   ", inkText})
 		}
-		l = append(append(l, part...), span{"   ", inkText})
+		l = append(l, part...)
 	}
 	return append(out, l)
 }

@@ -86,7 +86,7 @@ func coloured(config []byte) (lines []line, starts []int, err error) {
 	slices.SortStableFunc(files, func(x, y file) int { return rank(x) - rank(y) })
 	for _, f := range files {
 		starts = append(starts, len(lines))
-		lines = append(lines, text(inkHead, "── "+f.name+" "+strings.Repeat("─", max(40-len(f.name), 1))))
+		lines = append(lines, text(inkHead, "── "+f.name+" "+strings.Repeat("─", max(34-len(f.name), 1))))
 		if rank(f) == 1 {
 			lines = append(lines, colouredYAML(string(f.text))...)
 		} else {

@@ -137,11 +137,13 @@ func (s *runScreen) draw(a *app, w, h int) []line {
 func (s *runScreen) summary(a *app, w int) []line {
 	r := s.run
 	sign, colour := runSign(r.State)
-	l := line{{" " + sign + " " + runWord(r.State), colour}, {fmt.Sprintf("  %s on %s  ", r.Kind, r.Hypervisor), inkText}}
-	l = append(l, changes(r.Summary)...)
-	l = append(l, span{"  ", inkText})
-	l = append(l, bar(r.Summary.Done, r.Summary.Total, 16)...)
-	l = append(l, span{"  " + lasted(took(r, a.now)), inkDim}, span{fmt.Sprintf("  r%d", r.Revision), inkDim})
+	what := "  " + string(r.Kind) + " on " + r.Hypervisor + "  "
+	if w < 60 {
+		what = "  " + r.Hypervisor + "  "
+	}
+	l := append(line{{" " + sign + " " + runWord(r.State), colour}, {what, inkText}}, changes(r.Summary)...)
+	l = fill(w, l, append(text(inkText, "  "), bar(r.Summary.Done, r.Summary.Total, 16)...),
+		text(inkDim, "  "+lasted(took(r, a.now))), text(inkDim, fmt.Sprintf("  r%d", r.Revision)))
 	second := line{{" started " + moment(a.now, r.Started), inkDim}, {"  config " + digest(r.Digest), inkDim}}
 	switch {
 	case r.State == model.RunWaiting && len(r.Violations) > 0:
@@ -180,6 +182,9 @@ func (s *runScreen) steps(w, h int) []line {
 		}
 	}
 	first = max(min(first, len(all)-rows), 0)
+	if rows < len(all) {
+		out[0] = append(out[0], span{fmt.Sprintf("  %d more", len(all)-rows), inkDim})
+	}
 	for _, res := range all[first:min(first+rows, len(all))] {
 		sign, colour := resourceSign(res.Status)
 		label := res.Label

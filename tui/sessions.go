@@ -159,6 +159,9 @@ func table(rows []line, w int) []line {
 		}
 		l = append(l, r[columns-1:]...)
 		if len(out) == 0 { // the heading
+			if l.size() > w { // the last column goes on in the next line
+				l = l[:len(l)-1]
+			}
 			out = append(out, l)
 			continue
 		}
