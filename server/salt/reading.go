@@ -47,12 +47,13 @@ func (r *reading) scan(ctx context.Context) {
 // there already, and whenever it is wanted.
 func (r *reading) loop(ctx context.Context) error {
 	limit := 3 * r.f.opts.LoopInterval
-	silence, rest := time.NewTimer(limit), time.NewTimer(0)
+	silence, rest := time.NewTimer(limit), time.NewTimer(readPause)
 	defer silence.Stop()
 	defer rest.Stop()
+	rest.Stop() // until something was read
 	poll := time.NewTicker(r.f.opts.Poll)
 	defer poll.Stop()
-	for want, rested := true, false; ; {
+	for want, rested := true, true; ; {
 		if want && rested && !r.busy {
 			want, rested = false, false
 			r.read(ctx)
