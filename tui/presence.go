@@ -82,8 +82,11 @@ func tight(a *app, f *form, typed string) string {
 		return ""
 	}
 	r, ok := a.cache.hypervisor(hv.value())
+	if !ok {
+		return ""
+	}
 	mib, err := model.ParseMiB(typed)
-	if has := r.st.Facts.MemoryMiB; ok && err == nil && has > 0 && mib > has {
+	if has := r.st.Facts.MemoryMiB; err == nil && has > 0 && mib > has {
 		return signWarn + " " + r.Name + " has " + mebibytes(has)
 	}
 	return ""
