@@ -55,10 +55,13 @@ type form struct {
 	trouble string // an error that belongs to no field
 }
 
-// newForm reads the fields; ref's name is empty when adding.
+// newForm reads the fields; ref's name is empty when adding. It has none if there
+// is no such object, and cannot be opened then.
 func newForm(a *app, f *form) *form {
-	f.reload(a.cache.state)
 	f.known = -1
+	if !f.reload(a.cache.state) {
+		return f
+	}
 	f.goTo(0)
 	f.editing(a)
 	return f

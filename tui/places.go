@@ -54,8 +54,11 @@ func (a *app) top() screen { return a.stack[len(a.stack)-1] }
 
 // open puts a screen over the ones that are open.
 func (a *app) open(s screen) tea.Cmd {
-	if _, form := s.(typist); !form {
+	switch f, ok := s.(*form); {
+	case !ok:
 		a.going()
+	case len(f.fields) == 0:
+		return a.say(inkWarn, signWarn, "there is no "+string(f.ref.Kind)+" "+f.ref.Name)
 	}
 	a.filter = nil
 	a.stack = append(slices.Clip(a.stack), s)
