@@ -96,9 +96,9 @@ func FindTerraform(ctx context.Context, folder string, progress func(string)) (s
 	progress(fmt.Sprintf("no terraform or tofu on PATH: fetching terraform %s from %s (about 30 MB)", terraformVersion, releaseHost))
 	path, err := fetch(ctx, folder, progress)
 	if err != nil {
-		return "", fmt.Errorf("neither terraform nor tofu is on PATH, and terraform could not be fetched: %w\n"+
-			"install terraform 1.5 or later (https://developer.hashicorp.com/terraform/install)\n"+
-			"or tofu (https://opentofu.org/docs/intro/install) here, and try again", plainly(err))
+		return "", fmt.Errorf("neither terraform nor tofu is on PATH, and terraform could not be fetched (%w): "+
+			"install terraform 1.5 or later (https://developer.hashicorp.com/terraform/install) "+
+			"or tofu (https://opentofu.org/docs/intro/install) on this machine", plainly(err))
 	}
 	progress("terraform is in " + path)
 	return path, nil

@@ -136,7 +136,7 @@ func TestTerraformThatIsNotThere(t *testing.T) {
 	s := newFakeServer(t)
 	begin(t, Options{Data: t.TempDir(), Token: s.token().String()})
 	s.send(run(1, s.offer(sandboxConfig(t, "one", idA))))
-	if got := s.state(1, model.RunFailed); !strings.Contains(got.Error, "could not be fetched: no network") {
+	if got := s.state(1, model.RunFailed); !strings.Contains(got.Error, "could not be fetched (no network): install terraform") {
 		t.Errorf("error %q", got.Error)
 	}
 	if err := os.Symlink(real, filepath.Join(bin, filepath.Base(real))); err != nil {

@@ -98,7 +98,7 @@ func hypervisorDetail(s *session, st *model.State, h model.Hypervisor) []pair {
 	}
 	if f := status.Facts; f.Hostname != "" {
 		pairs = append(pairs, pair{"machine", plainCell("%s: %s %s, %s, %s", f.Hostname, f.OS, f.Arch, count(f.CPUs, "CPU", "CPUs"), mib(f.MemoryMiB))})
-		pairs = append(pairs, pair{"software", cell{text: strings.Join(trimmed([]string{f.Terraform, libvirtVersion(f), f.Accel}), ", ")}})
+		pairs = append(pairs, pair{"software", cell{text: or(strings.Join(trimmed([]string{f.Terraform, libvirtVersion(f), f.Accel}), ", "), "neither terraform nor libvirt was found")}})
 	}
 	if status.Salt != nil {
 		pairs = append(pairs, pair{"salt", saltCell(*status.Salt)})
