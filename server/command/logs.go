@@ -155,7 +155,9 @@ func (l *log) print(rec model.Record) {
 	for _, v := range rec.Violations {
 		line(red, violation(v))
 	}
-	line(red, rec.Error)
+	if rec.Error != rec.Message { // what a run ended with is its last message too
+		line(red, rec.Error)
+	}
 }
 
 // follow writes the log while it grows, until the run ends. step is called with

@@ -204,9 +204,10 @@ func scriptPlay(ts *testscript.TestScript, _ bool, args []string) {
 			{Resource: &model.Resource{Address: "libvirt_domain.vm_0", Label: "web domain", Action: "create", Status: model.ResourcePending}},
 			{Summary: &model.Summary{Add: 1, Total: 1}},
 		}
+		const full = "pool \"x\" is full: make room"
 		end := map[string][]model.Record{
 			"succeed": {{State: model.RunApplying}, {State: model.RunSucceeded}},
-			"fail":    {{State: model.RunApplying}, {State: model.RunFailed, Error: "pool \"x\" is full: make room"}},
+			"fail":    {{State: model.RunApplying}, {State: model.RunFailed, Level: model.LevelError, Message: full, Error: full}},
 			"noop":    {{State: model.RunNoop}},
 			"wait":    {{State: model.RunWaiting}},
 			"violate": {{State: model.RunWaiting, Violations: []model.Violation{{Address: "libvirt_volume.vm_0_root", Label: "web root disk", Action: "delete"}}}},
