@@ -286,3 +286,21 @@ func TestMovesSeveral(t *testing.T) {
 		t.Errorf("dns is on %s", vm.Hypervisor)
 	}
 }
+
+// TestPastingFilters checks that what is pasted is filtered by, and searched in
+// a log, as what is typed is.
+func TestPastingFilters(t *testing.T) {
+	d := drive(t, newLab(), 80, 24)
+	d.press("2", "/")
+	d.handle(tea.PasteMsg{Content: "name:web"})
+	d.see("1 of 8", "esc clear it")
+	d.press("enter", "6")
+	d.settle()
+	d.press("enter")
+	d.settle()
+	d.press("/")
+	d.handle(tea.PasteMsg{Content: "nowhere at all"})
+	if s := d.a.top().(*runScreen); s.log.query != "nowhere at all" {
+		t.Errorf("it searches %q", s.log.query)
+	}
+}

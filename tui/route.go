@@ -137,8 +137,19 @@ func (a *app) filterKey(k tea.KeyPressMsg) tea.Cmd {
 		return a.moved()
 	}
 	a.filter.key(k)
-	l.rows().setFilter(strings.TrimSpace(a.filter.value()))
-	return a.moved()
+	return a.filtered()
+}
+
+// filtered puts into effect what is typed as a filter, or searched.
+func (a *app) filtered() tea.Cmd {
+	switch s := a.top().(type) {
+	case searcher:
+		s.find(a.filter.value())
+	case listed:
+		s.rows().setFilter(strings.TrimSpace(a.filter.value()))
+		return a.moved()
+	}
+	return nil
 }
 
 // findKey edits what is searched on the front screen.
@@ -151,7 +162,7 @@ func (a *app) findKey(s searcher, k tea.KeyPressMsg) {
 		a.filter = nil
 	default:
 		a.filter.key(k)
-		s.find(a.filter.value())
+		a.filtered()
 	}
 }
 
@@ -160,10 +171,9 @@ func (a *app) paste(s string) tea.Cmd {
 		a.overlay.paste(a, s)
 		return nil
 	}
-	if l, ok := a.top().(listed); ok && a.filter != nil {
+	if a.filter != nil {
 		a.filter.insert(s)
-		l.rows().setFilter(strings.TrimSpace(a.filter.value()))
-		return a.moved()
+		return a.filtered()
 	}
 	if t, ok := a.top().(typist); ok {
 		return t.paste(a, s)

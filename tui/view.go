@@ -144,6 +144,9 @@ func (a *app) statusLine() line {
 // keyLine names as many keys as fit. What is of use right now, the way back
 // and help have their place at the right end.
 func (a *app) keyLine() line {
+	if a.filter != nil {
+		return a.filterLine()
+	}
 	normal, now := a.offered()
 	urgent := len(now)
 	_, typing := a.top().(typist)
@@ -175,6 +178,16 @@ func (a *app) keyLine() line {
 		}
 	}
 	return spread(keys, end, a.w)
+}
+
+// filterLine names the keys while a filter is typed, when those of the screen
+// are text, and what can be typed.
+func (a *app) filterLine() line {
+	keys := line{{" ", inkText}, {"enter", inkKey}, {" keep it  ", inkDim}, {"esc", inkKey}, {" clear it", inkDim}}
+	if _, finds := a.top().(searcher); finds {
+		return keys
+	}
+	return spread(keys, text(inkDim, either(a.w < 60, "!without", "words, !without, key:value such as state:stopped")), a.w-1)
 }
 
 // offered are the screen's own keys that the bottom line names: those that are
