@@ -153,15 +153,17 @@ func (l *list) draw(w, h int, cols []column, cells func(i int) []line) []line {
 	ws := layout(cols, w-3)
 	l.w, l.cols, l.ws = w, cols, ws
 	l.arrange(cols, ws, cells)
-	head := line{{"  ", inkHead}}
+	var head line
+	sign := "" // that the gap before a column holds
 	for i, c := range cols {
 		if ws[i] > 0 {
-			if len(head) > 1 {
-				head = append(head, span{"  ", inkHead})
-			}
-			head = append(head, l.heading(c, ws[i])...)
+			head = append(head, span{sign, inkKey}, span{blanks(gap - width(sign)), inkHead})
+			var cells line
+			cells, sign = l.heading(c, ws[i])
+			head = append(head, cells...)
 		}
 	}
+	head = append(head, span{sign, inkKey})
 	out := make([]line, 0, h)
 	out = append(out, head)
 	l.scroll(h - 1)
@@ -175,16 +177,16 @@ func (l *list) draw(w, h int, cols []column, cells func(i int) []line) []line {
 }
 
 // heading is a column's, with the direction if the list is sorted by it. The
-// sign stands in the gap where the column has no room.
-func (l *list) heading(c column, w int) line {
+// sign is for the gap after it where the column has no room.
+func (l *list) heading(c column, w int) (head line, sign string) {
 	if c.head != l.by.head || c.head == "" {
-		return cell(line{{c.head, inkHead}}, w, c.right)
+		return cell(line{{c.head, inkHead}}, w, c.right), ""
 	}
-	sign := either(l.by.down, signDown, signUp)
+	sign = either(l.by.down, signDown, signUp)
 	if width(c.head)+1 <= w {
-		return cell(line{{c.head, inkName}, {sign, inkKey}}, w, c.right)
+		return cell(line{{c.head, inkName}, {sign, inkKey}}, w, c.right), ""
 	}
-	return cell(line{{cut(c.head, w-1), inkName}, {sign, inkKey}}, w, c.right)
+	return cell(line{{c.head, inkName}}, w, c.right), sign
 }
 
 func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {

@@ -49,6 +49,9 @@ func TestSorting(t *testing.T) {
 		d.press(">")
 	}
 	d.see("MEMORY▲")
+	d.press("<", "<")
+	d.see("HYPERVISOR▲ ")
+	d.press(">", ">")
 	if first() != "dns" {
 		t.Errorf("%s is the smallest", first())
 	}
