@@ -198,7 +198,11 @@ func (l *lab) SwitchOutlet(ctx context.Context, name string, on, force bool) err
 	if err := l.may(model.RoleOperator); err != nil {
 		return err
 	}
-	l.did("outlet", "outlet", name, "on", on, "force", force)
+	what := "outlet switched off"
+	if on {
+		what = "outlet switched on"
+	}
+	l.did(what, "outlet", name, "force", force)
 	return l.s.outlets.byPerson(ctx, name, on, force)
 }
 
@@ -206,7 +210,7 @@ func (l *lab) CycleOutlet(ctx context.Context, name string, force bool) error {
 	if err := l.may(model.RoleOperator); err != nil {
 		return err
 	}
-	l.did("outlet", "outlet", name, "cycle", true, "force", force)
+	l.did("outlet cycled", "outlet", name, "force", force)
 	return l.s.outlets.cycleByPerson(ctx, name, force)
 }
 
