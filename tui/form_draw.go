@@ -184,7 +184,7 @@ func (f *form) impact(w, h int) []line {
 	default:
 		full := impactLines(f.impacts, w-1)
 		if h < 4 || len(full) >= h {
-			full = shortImpacts(f.impacts)
+			full = shortImpacts(f.impacts, w-1, h-1)
 		}
 		for _, l := range full {
 			out = append(out, append(line{{" ", inkText}}, l...))
@@ -193,11 +193,16 @@ func (f *form) impact(w, h int) []line {
 	return out
 }
 
-// shortImpacts are impacts of a line each.
-func shortImpacts(impacts []model.Impact) []line {
-	out := make([]line, len(impacts))
+// shortImpacts are impacts of a line each, or whole where h lines are enough.
+func shortImpacts(impacts []model.Impact, w, h int) []line {
+	short := make([]line, len(impacts))
+	var whole []line
 	for n, i := range impacts {
-		out[n] = text(impactInk(i), actionSign(i)+" "+i.Hypervisor+": "+i.String())
+		short[n] = text(impactInk(i), actionSign(i)+" "+i.Hypervisor+": "+i.String())
+		whole = append(whole, short[n].wrap(w, 2)...)
 	}
-	return out
+	if len(whole) <= h {
+		return whole
+	}
+	return short
 }

@@ -211,3 +211,15 @@ func TestNothingIsWrongBeforeItIsFilledIn(t *testing.T) {
 		}
 	}
 }
+
+// TestAnImpactIsSaidWholeWhereThereIsRoom checks that one is cut only where it
+// has no second line.
+func TestAnImpactIsSaidWholeWhereThereIsRoom(t *testing.T) {
+	i := model.Impact{Hypervisor: "nuc", VM: "db", Action: model.ActionStop}
+	for h, rows := range map[int]int{1: 2, 2: 2, 3: 2, 4: 4} {
+		got := shortImpacts([]model.Impact{i, i}, 12, h)
+		if len(got) != rows {
+			t.Errorf("%d lines in %d, want %d: %q", len(got), h, rows, textOf(got))
+		}
+	}
+}
