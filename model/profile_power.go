@@ -4,10 +4,10 @@ import "slices"
 
 // SwitchPower says which machines may be powered on and off along with a
 // switch of the profile, sorted: those that the profile has VMs to run on and
-// that are not known to be on, and those that it has nothing for. It leaves
-// alone what is held, what follows the profile by itself, what no outlet
-// switches, and, going off, what is fed by an essential outlet or is off
-// already.
+// that are not known to be on, or are to go off, and those that it has nothing
+// for. It leaves alone what is held, what follows the profile by itself, what
+// no outlet switches, and, going off, what is fed by an essential outlet or is
+// off already.
 func SwitchPower(s *State, status Status, profile string) (on, off []string) {
 	after := s.Clone()
 	if Activate(profile)(after) != nil {
@@ -22,7 +22,7 @@ func SwitchPower(s *State, status Status, profile string) (on, off []string) {
 		up := st.Agent == AgentOnline || st.Power == PowerOn
 		switch {
 		case after.Needed(name):
-			if h.PowerWanted != PowerWantedOn || !up {
+			if !up || h.PowerWanted == PowerWantedOff {
 				on = append(on, name)
 			}
 		case essential, !up && (h.PowerWanted == PowerWantedOff || st.Power == PowerOff):

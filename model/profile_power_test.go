@@ -27,6 +27,8 @@ func TestSwitchPower(t *testing.T) {
 	}{
 		{"one comes, one goes", nil, online, gone, []string{"desktop"}, []string{"thinkpad"}},
 		{"on and wanted on already", []model.Edit{hv("desktop", func(h *model.Hypervisor) { h.PowerWanted = model.PowerWantedOn })}, online, online, nil, []string{"thinkpad"}},
+		{"on already, by hand", nil, online, online, nil, []string{"thinkpad"}},
+		{"on still, and to go off", []model.Edit{hv("desktop", func(h *model.Hypervisor) { h.PowerWanted = model.PowerWantedOff })}, online, online, []string{"desktop"}, []string{"thinkpad"}},
 		{"wanted on, but it is off", []model.Edit{hv("desktop", func(h *model.Hypervisor) { h.PowerWanted = model.PowerWantedOn })}, gone, gone, []string{"desktop"}, nil},
 		{"nobody knows whether it is off", nil, model.HypervisorStatus{Agent: model.AgentOffline, Power: model.PowerUnknown}, gone, []string{"desktop"}, []string{"thinkpad"}},
 		{"held", []model.Edit{hv("thinkpad", func(h *model.Hypervisor) { h.Hold = true })}, online, gone, []string{"desktop"}, nil},

@@ -188,9 +188,12 @@ func TestSwitchProfile(t *testing.T) {
 
 func TestSwitchProfileWithPower(t *testing.T) {
 	lab := newLab()
+	nuc := lab.status.Hypervisors["nuc"]
+	nuc.Agent, nuc.Power = model.AgentOffline, model.PowerOff
+	lab.status.Hypervisors["nuc"] = nuc
 	d := drive(t, lab, 100, 30)
 	d.press("3", "end", "a")
-	d.see("Switch to profile offline?", "p also powers on", "p also shuts down", "p with power")
+	d.see("Switch to profile offline?", "p also powers on nuc.", "p also shuts down", "p with power")
 	d.press("p")
 	d.see("Switch to profile offline, with power, revision 9")
 	on, off := model.SwitchPower(newLab().State(), lab.Status(), "offline")
