@@ -137,6 +137,10 @@ func revokeAgent(s *session) *cobra.Command {
 		if err := s.lab.Revoke(cmd.Context(), s.via, name); err != nil {
 			return err
 		}
+		if !bound {
+			s.sayf("the invite of %s is taken back", clean(name))
+			return nil
+		}
 		s.sayf("the agent of %s is let in no longer", clean(name))
 		return nil
 	}

@@ -96,11 +96,7 @@ func what(r model.Revision) string {
 		case len(c.After) == 0:
 			did = "removed"
 		}
-		name := c.Name
-		if c.Kind == model.KindSettings {
-			name = ""
-		}
-		parts = append(parts, strings.Join(strings.Fields(c.Kind.Word()+" "+name+" "+did), " "))
+		parts = append(parts, thing(c.Ref)+" "+did)
 	}
 	if more := len(r.Changes) - 3; more > 0 {
 		parts = append(parts, fmt.Sprintf("%d more", more))
@@ -109,6 +105,14 @@ func what(r model.Revision) string {
 		return fmt.Sprintf("%s (revision %d undone)", strings.Join(parts, ", "), r.Undoes)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// thing names an object for people; there are settings once.
+func thing(ref model.Ref) string {
+	if ref.Kind == model.KindSettings {
+		return ref.Kind.Word()
+	}
+	return ref.Kind.Word() + " " + ref.Name
 }
 
 // openChanges are changes without the secrets in them.

@@ -136,11 +136,11 @@ func (s *session) tellChanges(changes []model.ObjectChange) {
 	for _, c := range changes {
 		switch {
 		case c.Before == nil:
-			t.add(cell{text: c.Ref.String()}, cell{"add", green})
+			t.add(cell{text: thing(c.Ref)}, cell{"add", green})
 		case c.After == nil:
-			t.add(cell{text: c.Ref.String()}, cell{"remove", red})
+			t.add(cell{text: thing(c.Ref)}, cell{"remove", red})
 		default:
-			t.add(cell{text: c.Ref.String()}, cell{"change", yellow})
+			t.add(cell{text: thing(c.Ref)}, cell{"change", yellow})
 		}
 	}
 	s.printTable(t)
@@ -151,7 +151,7 @@ func removed(changes []model.ObjectChange) []string {
 	var lines []string
 	for _, c := range changes {
 		if c.After == nil {
-			lines = append(lines, fmt.Sprintf("%s %s would be removed", c.Kind.Word(), c.Name))
+			lines = append(lines, thing(c.Ref)+" would be removed")
 		}
 	}
 	return few(lines)
