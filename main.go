@@ -35,14 +35,14 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "error:", err)
 	var usage *local.UsageError
 	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
-		fmt.Fprintln(os.Stderr, "see `homelab --help`")
+		fmt.Fprintf(os.Stderr, "see `%s --help`\n", cmd.CommandPath())
 		return 2
 	}
 	return 1
