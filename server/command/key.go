@@ -157,6 +157,12 @@ func (s *session) noKey(err error) error {
 func keyOptions(s *session, cmd *cobra.Command) *fields[model.Key] {
 	f := newFields[model.Key](s, cmd)
 	f.list("from", "addresses and networks that it may be used from, such as 192.168.1.0/24; ! before one leaves it out", func(k *model.Key) *[]string { return &k.From })
+	f.try("from", func(k *model.Key) error { // a key that is read from standard input would take the blame
+		if err := model.CheckFrom(k.From); err != nil {
+			return usagef("--from: %w", err)
+		}
+		return nil
+	})
 	expires := cmd.Flags().String("expires", "", "when it ends: a date such as 2027-01-31, or a time in RFC 3339; never clears it")
 	f.try("expires", func(k *model.Key) (err error) {
 		if k.Expires = (time.Time{}); *expires == "" || *expires == "never" {
