@@ -86,9 +86,15 @@ func (d *Display) Run() {
 		case <-d.wake:
 		}
 		<-rest.C // since the frame before
-		rest.Reset(pause)
-		if err := d.draw(); err != nil {
+		began := time.Now()
+		wrote, err := d.draw()
+		if err != nil {
 			return
+		}
+		if wrote {
+			rest.Reset(pause - time.Since(began))
+		} else {
+			rest.Reset(0) // a key that comes now need not wait
 		}
 	}
 }
@@ -98,7 +104,7 @@ func (d *Display) Run() {
 func (d *Display) Close() {
 	close(d.stop)
 	<-d.done
-	if d.draw() == nil {
+	if _, err := d.draw(); err == nil {
 		_ = d.leave()
 	}
 }
@@ -127,14 +133,14 @@ func (d *Display) draws() {
 	}
 }
 
-// draw brings the terminal up to date with one write.
-func (d *Display) draw() error {
+// draw brings the terminal up to date with one write, if there is anything to.
+func (d *Display) draw() (wrote bool, err error) {
 	d.drawing.Lock()
 	defer d.drawing.Unlock()
 	d.mu.Lock()
 	if d.lent || !d.ready {
 		d.mu.Unlock()
-		return nil
+		return false, nil
 	}
 	view, w, h, anew, whole, aside := d.view, d.w, d.h, d.anew, d.sync, d.aside
 	d.anew, d.aside = false, nil
@@ -158,10 +164,10 @@ func (d *Display) draw() error {
 		buf.WriteString(ansi.ResetModeSynchronizedOutput)
 	}
 	if buf.Len() == 0 {
-		return nil
+		return false, nil
 	}
-	_, err := d.out.Write(buf.Bytes())
-	return err
+	_, err = d.out.Write(buf.Bytes())
+	return true, err
 }
 
 // leave gives the terminal back as it was.

@@ -35,7 +35,7 @@ func (r *rig) show(content string) {
 	r.t.Helper()
 	r.d.view, r.d.ready = tea.NewView(content), true
 	r.text.Reset()
-	if err := r.d.draw(); err != nil {
+	if _, err := r.d.draw(); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -149,7 +149,7 @@ func FuzzFrames(f *testing.F) {
 		d := New(io.Discard, 20, 5)
 		for _, content := range []string{a, b, a} {
 			d.view, d.ready = tea.NewView(content), true
-			if err := d.draw(); err != nil {
+			if _, err := d.draw(); err != nil {
 				t.Fatal(err)
 			}
 			for _, l := range d.shown.lines {
@@ -241,7 +241,7 @@ func TestLent(t *testing.T) {
 	for i, step := range steps {
 		r.text.Reset()
 		step.do()
-		if err := r.d.draw(); err != nil {
+		if _, err := r.d.draw(); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.text.String(); !strings.Contains(got, step.want) || step.none && got != "" {
