@@ -158,7 +158,7 @@ func (c *cache) addHypervisor(hv model.Hypervisor, vms []int, active string) {
 		row.run = &run
 	}
 	for _, i := range vms {
-		vm := c.vms[i]
+		vm := &c.vms[i]
 		if vm.Enabled && vm.Running && slices.Contains(vm.Profiles, active) {
 			row.guest.wanted++
 			row.given += vm.MemoryMiB

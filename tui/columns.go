@@ -53,12 +53,17 @@ func layout(cols []column, w int) []int {
 }
 
 func cell(l line, w int, right bool) line {
+	return l.cell(make(line, 0, len(l)+1), w, right)
+}
+
+// cell puts the line behind what another one holds, in w columns.
+func (l line) cell(out line, w int, right bool) line {
 	if right {
 		if n := l.size(); n < w {
-			return append(line{{blanks(w - n), inkText}}, l...)
+			return append(append(out, span{blanks(w - n), inkText}), l...)
 		}
 	}
-	return l.fit(w)
+	return l.onto(out, w)
 }
 
 // widest is the width of the widest of some words, within bounds.

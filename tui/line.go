@@ -111,8 +111,12 @@ func (l line) fit(w int) line {
 	if l.fits(w) {
 		return l
 	}
-	out := make(line, 0, len(l)+1)
-	left := w
+	return l.onto(make(line, 0, len(l)+1), w)
+}
+
+// onto is fit behind what another line holds.
+func (l line) onto(out line, w int) line {
+	left, before := w, len(out)
 	for _, s := range l {
 		t := clean(s.text)
 		n := width(t)
@@ -129,7 +133,7 @@ func (l line) fit(w int) line {
 		}
 	}
 	pad := inkText
-	if len(out) > 0 && out[len(out)-1].ink.isBar() {
+	if len(out) > before && out[len(out)-1].ink.isBar() {
 		pad = out[len(out)-1].ink
 	}
 	return append(out, span{blanks(left), pad})
@@ -238,7 +242,8 @@ func beside(left, right []line, lw, rw, h int) []line {
 		if i < len(right) {
 			r = right[i]
 		}
-		out[i] = append(append(l.fit(lw), span{"│ ", inkRule}), r.fit(rw-2)...)
+		row := l.onto(make(line, 0, len(l)+len(r)+3), lw)
+		out[i] = r.onto(append(row, span{"│ ", inkRule}), rw-2)
 	}
 	return out
 }

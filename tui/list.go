@@ -197,7 +197,7 @@ func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
 	if len(l.marked) > 0 && l.marked[l.keys[l.shown[n]]] {
 		with = signMarked
 	}
-	row := make(line, 0, 4*len(cols)+2)
+	row := make(line, 0, 3*len(cols)+2)
 	if with == " " {
 		row = append(row, span{mark + " ", either(n == l.sel, inkBusy, inkText)})
 	} else {
@@ -211,7 +211,7 @@ func (l *list) row(n, w int, ws []int, cols []column, cells []line) line {
 		if len(row) > marks {
 			row = append(row, span{"  ", inkText})
 		}
-		row = append(row, cell(c, ws[i], cols[i].right)...)
+		row = c.cell(row, ws[i], cols[i].right)
 		if n == l.sel && i == 0 { // the whole row would double what a key sends
 			row.selected()
 		}

@@ -63,6 +63,8 @@ type theme struct {
 	plain [inks]string
 	on    [inks]string
 	ascii bool // signs that every font has
+
+	drawn int // bytes that the last frame took
 }
 
 // ground is the terminal's background, as far as is known: a terminal that
@@ -191,7 +193,7 @@ func sgr(s ansi.Style) string {
 // render turns fitted lines into what the terminal gets.
 func (t *theme) render(lines []line) string {
 	var b strings.Builder
-	b.Grow(len(lines) * 160)
+	b.Grow(t.drawn + t.drawn/8)
 	for n, l := range lines {
 		if n > 0 {
 			b.WriteByte('\n')
@@ -214,5 +216,6 @@ func (t *theme) render(lines []line) string {
 			b.WriteString(ansi.ResetStyle)
 		}
 	}
+	t.drawn = b.Len()
 	return b.String()
 }
