@@ -71,7 +71,7 @@ func (a *automatics) look(now time.Time) time.Time {
 			continue
 		}
 		p := decide.Policies{
-			Hypervisor: h, Profile: state.ActiveProfile(), Needed: state.Needed(name), Started: decide.Started(a.state, state, name),
+			Hypervisor: h, Profile: state.ActiveProfile(), Needed: h.PowerPolicy == model.PowerProfile && state.Needed(name), Started: decide.Started(a.state, state, name),
 			IdleSince: a.idleSince(name, st, now), Power: st.Power, Pending: st.Sequence != nil && st.Sequence.Ended.IsZero(),
 			Essential: slices.ContainsFunc(h.Outlets, func(o string) bool { return state.Outlets[o].Essential }),
 		}

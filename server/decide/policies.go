@@ -119,7 +119,7 @@ func LastFired(schedules []string, home *time.Location, from, now time.Time) (la
 // Started is a VM on a hypervisor that has a guest to run now and had not
 // before; empty is none.
 func Started(before, now *model.State, hypervisor string) string {
-	if before == nil {
+	if before == nil || before == now {
 		return ""
 	}
 	for _, vm := range now.VMsOn(hypervisor) {
