@@ -17,12 +17,12 @@ const (
 // logView is the log of a run: it grows while it is watched, and follows its
 // end until it is scrolled.
 type logView struct {
+	reel
 	run     uint64
 	after   uint64 // the last record read
 	read    []model.Record
 	lines   []logLine
 	w       int // that lines are wrapped for
-	top     int
 	h       int
 	free    bool // scrolled: it does not follow
 	cuts    bool // long lines are cut, not wrapped
@@ -123,31 +123,21 @@ func (l *logView) stamp() int {
 	return len("15:04:05 ")
 }
 
-// key scrolls and tells whether the key was meant for that.
+// key scrolls and tells whether the key was meant for that. Two keys are as in
+// less.
 func (l *logView) key(k tea.KeyPressMsg) bool {
+	l.page, l.end = l.h-1, max(len(l.lines)-l.h, 0)
 	switch k.String() {
-	case "up", "k":
-		l.top--
-	case "down", "j":
-		l.top++
-	case "pgup", "ctrl+b", "b":
-		l.top -= l.h - 1
-	case "pgdown", "ctrl+f", "space":
-		l.top += l.h - 1
-	case "ctrl+u":
-		l.top -= l.h / 2
-	case "ctrl+d":
-		l.top += l.h / 2
-	case "home":
-		l.top = 0
-	case "end", "G", "f":
-		l.top = len(l.lines)
+	case "b":
+		l.top = max(l.top-l.page, 0)
+	case "f":
+		l.top = l.end
 	default:
-		return false
+		if !l.scroll(k) {
+			return false
+		}
 	}
-	end := max(len(l.lines)-l.h, 0)
-	l.free, l.hit = l.top < end, 0
-	l.top = max(min(l.top, end), 0)
+	l.free, l.hit = l.top < l.end, 0
 	return true
 }
 
